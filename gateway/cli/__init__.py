@@ -1,0 +1,3 @@
+"""The command line; `gateway.cli:main` is its entry."""
+
+def main() -> None: ...

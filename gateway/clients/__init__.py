@@ -1,0 +1,1 @@
+"""All HTTP: one function per endpoint, typed outcomes."""

@@ -1,0 +1,1 @@
+"""Pure readers and writers of EDI and flat files: bytes in, findings and documents out."""

@@ -1,0 +1,1 @@
+"""Syntax to documents and back, steered by a partner profile."""

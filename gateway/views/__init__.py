@@ -1,0 +1,1 @@
+"""Read models for people, on a read-only connection."""
