@@ -1,0 +1,142 @@
+"""From an RMA to its RAs: what each warehouse shall expect (requirements R-043 to R-047).
+
+Units the shopper keeps, and units bound for a donation address, stay away from the warehouse. The rest goes to the warehouse of its Loop
+destination; several warehouses make several RAs (RA…-1, RA…-2) in the order in which they first appear. One thing that cannot be placed
+(an unmapped destination, an unknown item) holds the whole RMA: half an RMA is never sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.domain.documents import ZERO, Authorization, AuthorizationLine, Policy, Return, ReturnUnit, Warehouse
+from gateway.domain.items import Catalogue, Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where Loop destinations lead, and what our items are."""
+
+    warehouses: Mapping[str, Warehouse]
+    catalogue: Catalogue
+
+    def by_destination(self, destination_id: str | None) -> Warehouse | None:
+        """The warehouse that a Loop destination stands for."""
+        return next((w for w in self.warehouses.values() if destination_id and w.loop_destination == destination_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorized:
+    """The RAs of an RMA, or why there are none; `notes` says what was left out and why."""
+
+    authorizations: tuple[Authorization, ...] = ()
+    hold: str = ""
+    hold_key: str = ""
+    none_because: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def authorize(rma: Return, *, places: Places, policy: Policy, version: int, at: datetime) -> Authorized:
+    """Make the RAs for an RMA, hold it with a reason, or say that nothing comes back."""
+    kept = [unit for unit in rma.units if stays_away(unit, rma=rma, policy=policy)]
+    coming = [unit for unit in rma.units if unit not in kept]
+    notes = tuple(f"{unit.sku or unit.title}: not sent to a warehouse ({unit.outcome})" for unit in kept)
+    if not coming:
+        return Authorized(none_because="no physical return: the shopper keeps or donates every item", notes=notes)
+    if policy.create_on == "in_transit" and not in_transit(rma):
+        return Authorized(none_because="waiting for the first carrier scan", notes=notes)
+    by_warehouse: dict[str, list[tuple[ReturnUnit, Item]]] = {}
+    for unit in coming:
+        placed = place(unit, rma=rma, places=places)
+        if isinstance(placed, Authorized):
+            return placed
+        warehouse, item = placed
+        by_warehouse.setdefault(warehouse.code, []).append((unit, item))
+    several = len(by_warehouse) > 1
+    made = tuple(
+        authorization(rma, warehouse=places.warehouses[code], units=units, number=number if several else None, policy=policy, version=version, at=at)
+        for number, (code, units) in enumerate(by_warehouse.items(), start=1)
+    )
+    return Authorized(authorizations=made, notes=notes)
+
+
+def stays_away(unit: ReturnUnit, *, rma: Return, policy: Policy) -> bool:
+    """Whether a unit is kept by the shopper or donated (merchant rule: Loop documents no flag for it)."""
+    destination = unit.destination_id or rma.destination_id
+    return unit.outcome in policy.kept_outcomes or destination in policy.donate_destinations
+
+
+def in_transit(rma: Return) -> bool:
+    """Whether a carrier has scanned one of its labels."""
+    return any(label.status in {"in_transit", "out_for_delivery", "delivered"} for label in rma.labels)
+
+
+def place(unit: ReturnUnit, *, rma: Return, places: Places) -> tuple[Warehouse, Item] | Authorized:
+    """The warehouse and item of one unit, or the hold that says what is missing."""
+    destination = unit.destination_id or rma.destination_id
+    warehouse = places.by_destination(destination)
+    if warehouse is None or warehouse.partner is None:
+        return Authorized(
+            hold=f'Loop destination {destination or "(none)"} is not mapped to a warehouse: add loop_destination = "{destination}" to a [[warehouses]] entry in gateway.toml',
+            hold_key=f"destination:{destination}",
+        )
+    item = places.catalogue.resolve(partner=warehouse.partner, candidates=(unit.sku, unit.barcode))
+    if item is None:
+        return Authorized(
+            hold=f"item {unit.sku or unit.barcode or unit.title} is not in mappings/items.csv: add a line with this SKU, and the return goes on by itself",
+            hold_key=f"item:{unit.sku or unit.barcode}",
+        )
+    return warehouse, item
+
+
+def authorization(
+    rma: Return,
+    *,
+    warehouse: Warehouse,
+    units: list[tuple[ReturnUnit, Item]],
+    number: int | None,
+    policy: Policy,
+    version: int,
+    at: datetime,
+) -> Authorization:
+    """One RA for one warehouse; units of a SKU become one line."""
+    ids = {unit.line_item_id for unit, _ in units}
+    labels = [label for label in rma.labels if not label.line_item_ids or ids & set(label.line_item_ids)]
+    return Authorization(
+        ra=policy.ra_pattern.format(rma=rma.rma) + (f"-{number}" if number else ""),
+        rma=rma.rma,
+        version=version,
+        partner=warehouse.partner or "",
+        warehouse=warehouse.code,
+        order_id=rma.order_id,
+        order_name=rma.order_name,
+        currency=rma.currency,
+        created_at=at,
+        lines=lines(units),
+        carrier=next((label.carrier for label in labels if label.carrier), ""),
+        tracking_numbers=tuple(dict.fromkeys(label.tracking_number for label in labels if label.tracking_number)),
+    )
+
+
+def lines(units: list[tuple[ReturnUnit, Item]]) -> tuple[AuthorizationLine, ...]:
+    """Group units by SKU (R-045), in order of first appearance."""
+    grouped: dict[str, list[tuple[ReturnUnit, Item]]] = {}
+    for unit, item in units:
+        grouped.setdefault(item.sku, []).append((unit, item))
+    return tuple(
+        AuthorizationLine(
+            line_no=number,
+            sku=sku,
+            upc=group[0][1].upc or group[0][0].barcode,
+            title=group[0][1].title or group[0][0].title,
+            quantity=len(group),
+            unit_ids=tuple(unit.line_item_id for unit, _ in group),
+            value=sum((unit.value - unit.tax for unit, _ in group), ZERO),
+            tax=sum((unit.tax for unit, _ in group), ZERO),
+            reason="; ".join(dict.fromkeys(unit.reason for unit, _ in group if unit.reason)),
+            comment="; ".join(dict.fromkeys(unit.comment for unit, _ in group if unit.comment)),
+        )
+        for number, (sku, group) in enumerate(grouped.items(), start=1)
+    )

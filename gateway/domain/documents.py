@@ -1,0 +1,300 @@
+"""The documents of a return, as values.
+
+A *return* is Loop's (number: RMA, one unit per line item); an *authorization* is ours (number: RA), for one warehouse. A *receipt* is what a
+partner says came back. A *refund* and an *order* are Shopify's. All are frozen; amounts are Decimal in `currency`, quantities are int, instants
+are UTC. Nothing here knows how a document travels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+ZERO = Decimal("0.00")
+CENT = Decimal("0.01")
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Round half-up to two places."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnUnit:
+    """One returned unit: one entry of Loop's `line_items`, which has no quantity (loop-api, list fields)."""
+
+    line_item_id: str
+    order_line_id: str
+    sku: str
+    barcode: str = ""
+    title: str = ""
+    price: Decimal = ZERO
+    discount: Decimal = ZERO
+    tax: Decimal = ZERO
+    value: Decimal = ZERO
+    reason: str = ""
+    comment: str = ""
+    outcome: str = "default"
+    destination_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A new item the shopper takes instead."""
+
+    exchange_id: str
+    order_id: str | None
+    order_name: str | None
+    sku: str
+    total: Decimal
+    out_of_stock: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One box: its carrier, tracking number, carrier status and the units in it."""
+
+    carrier: str
+    tracking_number: str
+    status: str
+    line_item_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """An RMA as Loop shows it at one moment."""
+
+    rma: str
+    state: str
+    outcomes: frozenset[str]
+    order_id: str
+    order_name: str
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    edited_at: datetime | None = None
+    destination_id: str | None = None
+    units: tuple[ReturnUnit, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    labels: tuple[Label, ...] = ()
+    return_total: Decimal = ZERO
+    exchange_total: Decimal = ZERO
+    refund: Decimal = ZERO
+    gift_card: Decimal = ZERO
+    handling_fee: Decimal = ZERO
+    upsell: Decimal = ZERO
+    refund_ids: tuple[str, ...] = ()
+
+    @property
+    def expects_exchange(self) -> bool:
+        """Whether an exchange order (or items added to the original one) belongs to this return."""
+        return bool(self.exchanges) or bool(self.outcomes & {"exchange", "upsell"})
+
+    @property
+    def exchange_credit(self) -> Decimal:
+        """The part of the returned value that goes into new goods (the rest of a dearer exchange is `upsell`)."""
+        return max(self.exchange_total - self.upsell, ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationLine:
+    """All units of one SKU at one unit value on an RA; each unit stays traceable by its Loop line item id."""
+
+    line_no: int
+    sku: str
+    upc: str
+    title: str
+    quantity: int
+    unit_ids: tuple[str, ...]
+    value: Decimal
+    tax: Decimal
+    reason: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """An RA: what one warehouse shall expect for one RMA."""
+
+    ra: str
+    rma: str
+    version: int
+    partner: str
+    warehouse: str
+    order_id: str
+    order_name: str
+    currency: str
+    created_at: datetime
+    lines: tuple[AuthorizationLine, ...]
+    carrier: str = ""
+    tracking_numbers: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> int:
+        """How many units are expected."""
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def value(self) -> Decimal:
+        """Expected value with tax."""
+        return sum((line.value + line.tax for line in self.lines), ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptLine:
+    """One line of a receipt. `stated` is the identifier as the partner wrote it; `sku` is ours, empty while it resolves to none."""
+
+    stated: str
+    sku: str
+    good: int
+    second: int
+    missing: int = 0
+    condition: str = ""
+    note: str = ""
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a partner reports as received in one document."""
+
+    partner: str
+    receipt_no: str
+    ra_reference: str
+    received_on: date
+    lines: tuple[ReceiptLine, ...]
+    final: bool = False
+    warehouse: str = ""
+    tracking_numbers: tuple[str, ...] = ()
+    order_reference: str = ""
+    references: tuple[str, ...] = ()
+    position: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundLine:
+    """One line of a Shopify refund; amounts are for all its units, after discounts (shopify-api 3.3)."""
+
+    key: str
+    order_line_id: str
+    sku: str
+    quantity: int
+    restock_type: str
+    location_id: str | None
+    subtotal: Decimal
+    tax: Decimal
+    requires_shipping: bool = True
+    gift_card: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A movement of money on a refund or an order."""
+
+    kind: str
+    status: str
+    gateway: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """The difference between a refund's calculated and real amount; positive is in the merchant's favour."""
+
+    reason: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """A Shopify refund."""
+
+    refund_id: str
+    order_id: str
+    order_name: str
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    lines: tuple[RefundLine, ...] = ()
+    shipping: Decimal = ZERO
+    duties: Decimal = ZERO
+    adjustments: tuple[Adjustment, ...] = ()
+    transactions: tuple[Transaction, ...] = ()
+    return_id: str | None = None
+    test: bool = False
+
+    @property
+    def cash(self) -> Decimal:
+        """Money that did move: successful transactions of kind REFUND."""
+        return sum((t.amount for t in self.transactions if t.kind == "REFUND" and t.status == "SUCCESS"), ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One line of a Shopify order as placed."""
+
+    order_line_id: str
+    sku: str
+    quantity: int
+    merchandise: Decimal
+    tax: Decimal
+    loop_discount: Decimal = ZERO
+    other_discount: Decimal = ZERO
+    shipped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A Shopify order."""
+
+    order_id: str
+    name: str
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    lines: tuple[OrderLine, ...] = ()
+    shipping: Decimal = ZERO
+    received: Decimal = ZERO
+    total: Decimal = ZERO
+    tags: tuple[str, ...] = ()
+    discount_codes: tuple[str, ...] = ()
+    test: bool = False
+    cancelled: bool = False
+
+    @property
+    def shipped(self) -> dict[str, int]:
+        """Shipped quantity by order line."""
+        return {line.order_line_id: line.shipped for line in self.lines}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warehouse:
+    """A place of stock. Second-quality warehouses are never sellable and never exported."""
+
+    code: str
+    sellable: bool
+    second_quality: str | None = None
+    loop_destination: str | None = None
+    shopify_location: str | None = None
+    partner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a merchant wants done (requirements R-026, R-043, R-044, R-100); `version` names the settings it came from."""
+
+    ra_pattern: str = "RA{rma}"
+    create_on: str = "created"
+    transmit_in_review: bool = False
+    kept_outcomes: frozenset[str] = frozenset({"keep", "donate"})
+    donate_destinations: frozenset[str] = frozenset()
+    short: str = "flag"
+    damaged: str = "flag"
+    partial_wait_seconds: float = 72 * 3600
+    loop_discount: bool = False
+    exchange_mode: str = "auto"
+    exchange_prefix: str = "EXC"
+    version: str = ""
+    items: dict[str, str] = field(default_factory=dict)

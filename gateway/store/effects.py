@@ -1,0 +1,112 @@
+"""The record of effects outside: intended, in doubt, confirmed or failed (DESIGN: intent committed, effect, outcome committed).
+
+An effect is unique by kind, target and version, so that the same business fact cannot ask for it twice. It becomes *in doubt* in a commit before the
+call leaves, and stays so until an answer or a read-back settles it; what a crash leaves behind is therefore always in doubt, never forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from gateway.store import database, workqueue
+from gateway.store.schema import effects
+
+
+class EffectState(StrEnum):
+    """Where an effect stands."""
+
+    INTENDED = "intended"
+    IN_DOUBT = "in_doubt"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One effect outside."""
+
+    id: int
+    kind: str
+    target: str
+    version: str
+    state: EffectState
+    attempts: int
+    payload: dict[str, Any]
+    evidence: dict[str, Any]
+    cause: str
+    created_at: datetime
+    sent_at: datetime | None
+
+
+def intend(connection: Connection, *, kind: str, target: str, version: str, payload: dict[str, Any], now: datetime) -> int | None:
+    """Record an intent and queue it; None when it was intended before."""
+    row = {
+        "kind": kind,
+        "target": target,
+        "version": version,
+        "state": EffectState.INTENDED.value,
+        "payload": database.pack(payload),
+        "created_at": database.instant(now),
+    }
+    effect_id = database.insert_new(connection, effects, row)
+    if effect_id is not None:
+        workqueue.enqueue(connection, "effect", effect_id, due_at=now)
+    return effect_id
+
+
+def _effect(row: dict[str, Any]) -> Effect:
+    return Effect(
+        id=row["id"],
+        kind=row["kind"],
+        target=row["target"],
+        version=row["version"],
+        state=EffectState(row["state"]),
+        attempts=row["attempts"],
+        payload=json.loads(row["payload"]),
+        evidence=json.loads(row["evidence"]),
+        cause=row["cause"],
+        created_at=database.moment(row["created_at"]),
+        sent_at=database.moment(row["sent_at"]) if row["sent_at"] else None,
+    )
+
+
+def load(connection: Connection, effect_id: int) -> Effect | None:
+    """An effect by its number."""
+    row = database.row(connection, database.lock_row(connection, select(effects).where(effects.c.id == effect_id)))
+    return _effect(row) if row else None
+
+
+def of_target(connection: Connection, target: str) -> list[Effect]:
+    """Every effect on a target, in order."""
+    return [_effect(row) for row in database.rows(connection, select(effects).where(effects.c.target == target).order_by(effects.c.id))]
+
+
+def list_effects(connection: Connection) -> list[Effect]:
+    """Every effect, in order."""
+    return [_effect(row) for row in database.rows(connection, select(effects).order_by(effects.c.id))]
+
+
+def send(connection: Connection, effect: Effect, *, evidence: dict[str, Any], now: datetime) -> bool:
+    """Note in doubt before the call leaves; False when another worker has moved it meanwhile."""
+    mine = (effects.c.id == effect.id) & (effects.c.state == effect.state.value) & (effects.c.attempts == effect.attempts)
+    values = {
+        "state": EffectState.IN_DOUBT.value,
+        "attempts": effect.attempts + 1,
+        "sent_at": database.instant(now),
+        "evidence": database.pack(evidence),
+    }
+    return connection.execute(update(effects).where(mine).values(**values)).rowcount == 1
+
+
+def settle(connection: Connection, effect_id: int, *, state: EffectState, cause: str, now: datetime) -> None:
+    """Write what an effect came to."""
+    values: dict[str, Any] = {"state": state.value, "cause": cause}
+    if state in (EffectState.CONFIRMED, EffectState.FAILED):
+        values["settled_at"] = database.instant(now)
+    connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))

@@ -1,0 +1,184 @@
+"""What happened, and what needs a person: events, tasks, alerts, runs of jobs, positions.
+
+Events are only added. Each seal covers the event and the seal before it; sealing runs behind the writers (`seal`), so that no writer waits for
+another. `broken_seal` names the first event that was altered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from gateway.store import database
+from gateway.store.schema import alerts, events, job_runs, positions, schedule, tasks
+
+SEALED = ("id", "at", "word", "rma", "ra", "file_id", "partner", "actor", "text", "facts")
+
+
+def note(
+    connection: Connection,
+    word: str,
+    text: str,
+    *,
+    at: datetime,
+    rma: str | None = None,
+    ra: str | None = None,
+    file_id: int | None = None,
+    partner: str | None = None,
+    actor: str = "gateway",
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Add an event."""
+    row = {
+        "at": database.instant(at),
+        "word": word,
+        "rma": rma,
+        "ra": ra,
+        "file_id": file_id,
+        "partner": partner,
+        "actor": actor,
+        "text": text,
+        "facts": database.pack(facts or {}),
+    }
+    connection.execute(events.insert().values(**row))
+
+
+def list_events(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
+    """Events that meet the criteria, in order."""
+    return database.rows(connection, select(events).where(*criteria).order_by(events.c.id))
+
+
+def of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """The story of a return."""
+    return list_events(connection, events.c.rma == rma)
+
+
+def _digest(before: str, row: dict[str, Any]) -> str:
+    return hashlib.sha256((before + database.pack([row[name] for name in SEALED])).encode()).hexdigest()
+
+
+def seal(connection: Connection) -> int:
+    """Seal the events that have none yet, in order; how many were sealed."""
+    last = connection.execute(select(events.c.seal).where(events.c.seal != "").order_by(events.c.id.desc()).limit(1)).scalar() or ""
+    count = 0
+    for row in list_events(connection, events.c.seal == ""):
+        last = _digest(last, row)
+        connection.execute(update(events).where(events.c.id == row["id"]).values(seal=last))
+        count += 1
+    return count
+
+
+def broken_seal(connection: Connection) -> str:
+    """The first sealed event that does not match its seal; empty when all do."""
+    before = ""
+    for row in list_events(connection, events.c.seal != ""):
+        if _digest(before, row) != row["seal"]:
+            return f"event {row['id']} of {row['at']} ({row['word']}, RMA {row['rma']}) does not match its seal"
+        before = row["seal"]
+    return ""
+
+
+def open_task(connection: Connection, kind: str, subject: str, text: str, *, at: datetime, rma: str | None = None, advice: str = "") -> None:
+    """Put something on the work list, once per kind and subject."""
+    row = {"kind": kind, "subject": subject, "rma": rma, "text": text, "advice": advice, "open": True, "opened_at": database.instant(at)}
+    if database.insert_new(connection, tasks, row) is not None:
+        note(connection, "task.opened", text, at=at, rma=rma, facts={"kind": kind, "advice": advice})
+        return
+    same = (tasks.c.kind == kind) & (tasks.c.subject == subject)
+    connection.execute(
+        update(tasks).where(same, tasks.c.open.is_(False)).values(open=True, text=text, opened_at=database.instant(at), closed_at=None)
+    )
+
+
+def close_tasks(connection: Connection, *criteria: Any, because: str, at: datetime) -> int:
+    """Take tasks off the work list; how many there were."""
+    values = {"open": False, "closed_at": database.instant(at), "closed_because": because}
+    return connection.execute(update(tasks).where(tasks.c.open.is_(True), *criteria).values(**values)).rowcount
+
+
+def list_tasks(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
+    """Tasks that meet the criteria, oldest first."""
+    return database.rows(connection, select(tasks).where(*criteria).order_by(tasks.c.id))
+
+
+def raise_alert(connection: Connection, kind: str, subject: str, text: str, *, at: datetime) -> None:
+    """Raise an alert, grouped by kind and subject."""
+    now = database.instant(at)
+    row = {"kind": kind, "subject": subject, "text": text, "open": True, "first_at": now, "last_at": now}
+    if database.insert_new(connection, alerts, row) is None:
+        same = (alerts.c.kind == kind) & (alerts.c.subject == subject)
+        connection.execute(update(alerts).where(same).values(text=text, open=True, last_at=now, times=alerts.c.times + 1))
+
+
+def resolve_alert(connection: Connection, kind: str, subject: str, *, at: datetime) -> bool:
+    """Resolve an alert; False when none was open."""
+    same = (alerts.c.kind == kind) & (alerts.c.subject == subject) & alerts.c.open.is_(True)
+    return connection.execute(update(alerts).where(same).values(open=False, last_at=database.instant(at))).rowcount > 0
+
+
+def list_alerts(connection: Connection) -> list[dict[str, Any]]:
+    """Every alert, oldest first."""
+    return database.rows(connection, select(alerts).order_by(alerts.c.id))
+
+
+def start_run(connection: Connection, job: str, *, scope: str, at: datetime) -> int:
+    """Record that a job started."""
+    made = database.insert_new(connection, job_runs, {"job": job, "scope": scope, "started_at": database.instant(at)})
+    return int(made or 0)
+
+
+def end_run(connection: Connection, run_id: int, *, counts: dict[str, int], reasons: Sequence[str], trouble: str, at: datetime) -> None:
+    """Record how a job ended."""
+    values = {**counts, "reasons": database.pack(list(reasons)), "trouble": trouble, "ended_at": database.instant(at)}
+    connection.execute(update(job_runs).where(job_runs.c.id == run_id).values(**values))
+
+
+def list_runs(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
+    """Runs of jobs, oldest first."""
+    return database.rows(connection, select(job_runs).where(*criteria).order_by(job_runs.c.id))
+
+
+def position(connection: Connection, name: str) -> str | None:
+    """A stored position of an import."""
+    return connection.execute(select(positions.c.value).where(positions.c.name == name)).scalar()
+
+
+def set_position(connection: Connection, name: str, value: str) -> None:
+    """Store a position."""
+    database.put(connection, positions, {"name": name, "value": value})
+
+
+def due_jobs(connection: Connection, *, now: datetime) -> list[str]:
+    """Scheduled jobs whose time has come."""
+    statement = select(schedule.c.job).where(schedule.c.due_at <= database.instant(now)).order_by(schedule.c.due_at)
+    return [str(r[0]) for r in connection.execute(statement)]
+
+
+def plan_job(connection: Connection, job: str, *, due_at: datetime) -> None:
+    """Put a job on the schedule unless it is there."""
+    database.insert_new(connection, schedule, {"job": job, "due_at": database.instant(due_at)})
+
+
+def take_slot(connection: Connection, job: str, *, now: datetime, next_at: datetime) -> bool:
+    """Take a due slot and set the next; False when another process took it."""
+    mine = (schedule.c.job == job) & (schedule.c.due_at <= database.instant(now))
+    return connection.execute(update(schedule).where(mine).values(due_at=database.instant(next_at))).rowcount == 1
+
+
+def succeed(connection: Connection, job: str, *, at: datetime) -> None:
+    """Note a job's last success."""
+    connection.execute(update(schedule).where(schedule.c.job == job).values(last_success_at=database.instant(at)))
+
+
+def list_schedule(connection: Connection) -> list[dict[str, Any]]:
+    """The schedule."""
+    return database.rows(connection, select(schedule).order_by(schedule.c.job))
+
+
+def bring_forward(connection: Connection, job: str, *, now: datetime) -> None:
+    """Make a job due now (a webhook woke it, or a person asked)."""
+    connection.execute(update(schedule).where(schedule.c.job == job).values(due_at=database.instant(now)))

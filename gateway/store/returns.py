@@ -1,0 +1,339 @@
+"""Returns, authorizations, receipts and decisions as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from gateway.domain.documents import Authorization, Receipt, Return
+from gateway.domain.lifecycle import RaState, step
+from gateway.domain.receiving import Decision, Standing
+from gateway.store import database, documents
+from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldReturn:
+    """A return as the book holds it."""
+
+    document: Return
+    hold: str
+    hold_key: str
+    none_because: str
+    exchange_state: str
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAuthorization:
+    """An RA as the book holds it."""
+
+    document: Authorization
+    state: RaState
+    hold: str
+    sent_at: datetime | None
+    first_receipt_at: datetime | None
+    wait_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldReceipt:
+    """A receipt as the book holds it."""
+
+    id: int
+    document: Receipt
+    ra: str | None
+    state: str
+    reason: str
+    file_id: int | None
+
+
+def _when(text: str | None) -> datetime | None:
+    return database.moment(text) if text else None
+
+
+def save_return(connection: Connection, rma: Return, *, at: datetime, hold: tuple[str, str] = ("", ""), none_because: str = "") -> None:
+    """Write a return as Loop shows it now; `hold` is its reason and the key of what it waits for."""
+    known = load_return(connection, rma.rma)
+    closed_at = known.closed_at if known else None
+    if rma.state == "closed" and closed_at is None:
+        closed_at = at
+    database.put(
+        connection,
+        returns,
+        {
+            "rma": rma.rma,
+            "state": rma.state,
+            "order_id": rma.order_id,
+            "order_name": rma.order_name,
+            "updated_at": database.instant(rma.updated_at),
+            "document": documents.dump(rma),
+            "hold": hold[0],
+            "hold_key": hold[1],
+            "none_because": none_because,
+            "exchange_state": known.exchange_state if known else "",
+            "closed_at": database.instant(closed_at) if closed_at else None,
+            "imported_at": database.instant(at),
+        },
+    )
+
+
+def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
+    """Note where the exchange of a return stands."""
+    connection.execute(update(returns).where(returns.c.rma == rma).values(exchange_state=state))
+
+
+def load_return(connection: Connection, rma: str) -> HeldReturn | None:
+    """A return by its RMA number."""
+    row = database.row(connection, select(returns).where(returns.c.rma == rma))
+    return _held_return(row) if row else None
+
+
+def _held_return(row: dict[str, Any]) -> HeldReturn:
+    return HeldReturn(
+        document=documents.load(Return, row["document"]),
+        hold=row["hold"],
+        hold_key=row["hold_key"],
+        none_because=row["none_because"],
+        exchange_state=row["exchange_state"],
+        closed_at=_when(row["closed_at"]),
+    )
+
+
+def list_returns(connection: Connection, *criteria: Any) -> list[HeldReturn]:
+    """Returns that meet the criteria, oldest first."""
+    return [_held_return(row) for row in database.rows(connection, select(returns).where(*criteria).order_by(returns.c.rma))]
+
+
+def returns_of_order(connection: Connection, order_id: str) -> list[HeldReturn]:
+    """Every return on a Shopify order."""
+    return list_returns(connection, returns.c.order_id == order_id)
+
+
+def held_returns(connection: Connection) -> list[HeldReturn]:
+    """Returns that wait for a mapping."""
+    return list_returns(connection, returns.c.hold != "")
+
+
+def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[HeldReturn]:
+    """Returns with an RA in one of the states."""
+    inside = select(authorizations.c.rma).where(authorizations.c.state.in_([s.value for s in states]))
+    return list_returns(connection, returns.c.rma.in_(inside))
+
+
+def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
+    """Closed returns whose exchange order has not come yet."""
+    return list_returns(connection, returns.c.exchange_state == "waiting for exchange order")
+
+
+def save_authorization(connection: Connection, ra: Authorization, *, state: RaState, at: datetime, hold: str = "") -> None:
+    """Write an RA, new or as a new version, with its lines; what was received for it stays."""
+    row = {
+        "ra": ra.ra,
+        "rma": ra.rma,
+        "version": ra.version,
+        "partner": ra.partner,
+        "warehouse": ra.warehouse,
+        "state": state.value,
+        "hold": hold,
+        "document": documents.dump(ra),
+    }
+    if load_authorization(connection, ra.ra) is None:
+        database.insert_new(connection, authorizations, {**row, "created_at": database.instant(at)})
+    else:
+        connection.execute(update(authorizations).where(authorizations.c.ra == ra.ra).values(**row))
+        connection.execute(authorization_lines.delete().where(authorization_lines.c.ra == ra.ra))
+    for line in ra.lines:
+        database.insert_new(
+            connection,
+            authorization_lines,
+            {"ra": ra.ra, "sku": line.sku, "line_no": line.line_no, "expected": line.quantity, "unit_ids": database.pack(line.unit_ids)},
+        )
+
+
+def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | None:
+    """An RA by its number."""
+    row = database.row(connection, select(authorizations).where(authorizations.c.ra == ra))
+    return _held_authorization(row) if row else None
+
+
+def find_authorization(connection: Connection, *, partner: str, references: Sequence[str]) -> HeldAuthorization | None:
+    """The RA that one of the references names: as written, or without `#` and blanks and in capitals."""
+    for text in references:
+        plain = text.strip().lstrip("#").upper()
+        if not plain:
+            continue
+        wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
+        row = database.row(connection, select(authorizations).where(authorizations.c.partner == partner, wanted))
+        if row:
+            return _held_authorization(row)
+    return None
+
+
+def _held_authorization(row: dict[str, Any]) -> HeldAuthorization:
+    return HeldAuthorization(
+        document=documents.load(Authorization, row["document"]),
+        state=RaState(row["state"]),
+        hold=row["hold"],
+        sent_at=_when(row["sent_at"]),
+        first_receipt_at=_when(row["first_receipt_at"]),
+        wait_until=_when(row["wait_until"]),
+    )
+
+
+def authorizations_of(connection: Connection, rma: str) -> list[HeldAuthorization]:
+    """Every RA of an RMA."""
+    statement = select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra)
+    return [_held_authorization(row) for row in database.rows(connection, statement)]
+
+
+def list_authorizations(connection: Connection, *, states: Iterable[RaState], partner: str | None = None) -> list[HeldAuthorization]:
+    """RAs in one of the states, oldest first."""
+    statement = select(authorizations).where(authorizations.c.state.in_([s.value for s in states])).order_by(authorizations.c.created_at)
+    if partner:
+        statement = statement.where(authorizations.c.partner == partner)
+    return [_held_authorization(row) for row in database.rows(connection, statement)]
+
+
+def waited_out(connection: Connection, *, now: datetime) -> list[str]:
+    """RMAs of partly received RAs whose partial wait is over (R-091)."""
+    statement = (
+        select(authorizations.c.rma)
+        .where(authorizations.c.state == RaState.PARTLY_RECEIVED.value, authorizations.c.wait_until <= database.instant(now))
+        .distinct()
+    )
+    return [str(r[0]) for r in connection.execute(statement)]
+
+
+def advance(connection: Connection, ra: str, wanted: RaState, **fields: Any) -> RaState:
+    """Move an RA to a state it may take; returns the state it had."""
+    row = database.row(connection, database.lock_row(connection, select(authorizations.c.state).where(authorizations.c.ra == ra)))
+    before = RaState(row["state"]) if row else RaState.IMPORTED
+    values = {name: database.instant(value) if isinstance(value, datetime) else value for name, value in fields.items()}
+    connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(state=step(before, wanted).value, **values))
+    return before
+
+
+def add_receipt(
+    connection: Connection, receipt: Receipt, *, content_key: str, ra: str | None, state: str, reason: str, file_id: int | None, at: datetime
+) -> int | None:
+    """Write a receipt; None when the same receipt (partner, number, lines) is there already (R-075)."""
+    return database.insert_new(
+        connection,
+        receipts,
+        {
+            "partner": receipt.partner,
+            "receipt_no": receipt.receipt_no,
+            "content_key": content_key,
+            "ra": ra,
+            "ra_reference": receipt.ra_reference,
+            "state": state,
+            "reason": reason,
+            "file_id": file_id,
+            "document": documents.dump(receipt),
+            "received_on": receipt.received_on.isoformat(),
+            "arrived_at": database.instant(at),
+        },
+    )
+
+
+def _held_receipt(row: dict[str, Any]) -> HeldReceipt:
+    return HeldReceipt(
+        id=row["id"],
+        document=documents.load(Receipt, row["document"]),
+        ra=row["ra"],
+        state=row["state"],
+        reason=row["reason"],
+        file_id=row["file_id"],
+    )
+
+
+def list_receipts(connection: Connection, *criteria: Any) -> list[HeldReceipt]:
+    """Receipts that meet the criteria, in order of arrival."""
+    return [_held_receipt(row) for row in database.rows(connection, select(receipts).where(*criteria).order_by(receipts.c.id))]
+
+
+def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
+    """The receipts that count for an RA."""
+    return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
+
+
+def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) -> list[HeldReceipt]:
+    """Every receipt of a partner with this number."""
+    return list_receipts(connection, receipts.c.partner == partner, receipts.c.receipt_no == receipt_no)
+
+
+def waiting_receipts(connection: Connection) -> list[HeldReceipt]:
+    """Receipts whose RA is not known yet."""
+    return list_receipts(connection, receipts.c.state.in_(["waiting", "unmatched"]))
+
+
+def load_receipt(connection: Connection, receipt_id: int) -> HeldReceipt | None:
+    """A receipt by its number in the book."""
+    found = list_receipts(connection, receipts.c.id == receipt_id)
+    return found[0] if found else None
+
+
+def set_receipt(
+    connection: Connection, receipt_id: int, *, state: str, reason: str = "", ra: str | None = None, document: Receipt | None = None
+) -> None:
+    """Change what is known about a receipt's match."""
+    values: dict[str, Any] = {"state": state, "reason": reason}
+    if ra is not None:
+        values["ra"] = ra
+    if document is not None:
+        values["document"] = documents.dump(document)
+    connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(**values))
+
+
+def save_standing(connection: Connection, standing: Standing) -> None:
+    """Write what was received for an RA, line by line."""
+    for line in standing.lines:
+        where = (authorization_lines.c.ra == standing.ra) & (authorization_lines.c.sku == line.sku)
+        connection.execute(update(authorization_lines).where(where).values(good=line.good, second=line.second, over=line.over))
+
+
+def close_missing(connection: Connection, ra: str, not_returned: dict[str, int]) -> None:
+    """Close units of an RA as not returned (R-025)."""
+    for sku, quantity in not_returned.items():
+        where = (authorization_lines.c.ra == ra) & (authorization_lines.c.sku == sku)
+        connection.execute(update(authorization_lines).where(where).values(not_returned=quantity))
+
+
+def lines_of(connection: Connection, ra: str) -> list[dict[str, Any]]:
+    """The lines of an RA with what was received, in their order."""
+    return database.rows(connection, select(authorization_lines).where(authorization_lines.c.ra == ra).order_by(authorization_lines.c.line_no))
+
+
+def save_decision(connection: Connection, rma: str, decision: Decision, *, inputs: Any, settings_version: str, at: datetime) -> bool:
+    """Write the one decision of an RMA; False when there is one already."""
+    row = {
+        "rma": rma,
+        "verdict": decision.verdict.value,
+        "rule": decision.rule,
+        "document": database.pack({"decision": documents.dump(decision), "inputs": inputs}),
+        "settings_version": settings_version,
+        "decided_at": database.instant(at),
+    }
+    return database.insert_new(connection, decisions, row) is not None
+
+
+def load_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
+    """The decision of an RMA as its row, `decision` being the document."""
+    import json
+
+    row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
+    if row is None:
+        return None
+    kept = json.loads(row["document"])
+    return {**row, "decision": documents.load(Decision, kept["decision"]), "inputs": kept["inputs"]}
+
+
+def confirm_decision(connection: Connection, rma: str, *, at: datetime) -> None:
+    """Note that Loop has closed what was decided."""
+    where = (decisions.c.rma == rma) & decisions.c.confirmed_at.is_(None)
+    connection.execute(update(decisions).where(where).values(confirmed_at=database.instant(at)))
