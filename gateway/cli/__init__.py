@@ -1,3 +1,4 @@
 """The command line; `gateway.cli:main` is its entry."""
 
+
 def main() -> None: ...

@@ -56,7 +56,7 @@ def intend(connection: Connection, *, kind: str, target: str, version: str, payl
     }
     effect_id = database.insert_new(connection, effects, row)
     if effect_id is not None:
-        workqueue.enqueue(connection, "effect", effect_id, due_at=now)
+        workqueue.enqueue(connection, f"effect.{kind.partition('.')[0]}", effect_id, due_at=now)
     return effect_id
 
 

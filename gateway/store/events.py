@@ -47,6 +47,13 @@ def note(
     connection.execute(events.insert().values(**row))
 
 
+def note_once(connection: Connection, word: str, text: str, *, at: datetime, rma: str) -> None:
+    """Add an event to a return unless the very same one is in its story."""
+    same = (events.c.rma == rma) & (events.c.word == word) & (events.c.text == text)
+    if connection.execute(select(events.c.id).where(same)).first() is None:
+        note(connection, word, text, at=at, rma=rma)
+
+
 def list_events(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Events that meet the criteria, in order."""
     return database.rows(connection, select(events).where(*criteria).order_by(events.c.id))
@@ -94,8 +101,12 @@ def open_task(connection: Connection, kind: str, subject: str, text: str, *, at:
     )
 
 
-def close_tasks(connection: Connection, *criteria: Any, because: str, at: datetime) -> int:
-    """Take tasks off the work list; how many there were."""
+def close_tasks(
+    connection: Connection, *, because: str, at: datetime, kind: str | None = None, subject: str | None = None, rma: str | None = None
+) -> int:
+    """Take the tasks off the work list that are of this kind, subject or return; how many there were."""
+    wanted = {tasks.c.kind: kind, tasks.c.subject: subject, tasks.c.rma: rma}
+    criteria = [column == value for column, value in wanted.items() if value is not None]
     values = {"open": False, "closed_at": database.instant(at), "closed_because": because}
     return connection.execute(update(tasks).where(tasks.c.open.is_(True), *criteria).values(**values)).rowcount
 
@@ -103,6 +114,11 @@ def close_tasks(connection: Connection, *criteria: Any, because: str, at: dateti
 def list_tasks(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Tasks that meet the criteria, oldest first."""
     return database.rows(connection, select(tasks).where(*criteria).order_by(tasks.c.id))
+
+
+def open_tasks(connection: Connection, *, kind: str | None = None) -> list[dict[str, Any]]:
+    """The work list, or the part of it of one kind."""
+    return list_tasks(connection, tasks.c.open.is_(True), *([tasks.c.kind == kind] if kind else []))
 
 
 def raise_alert(connection: Connection, kind: str, subject: str, text: str, *, at: datetime) -> None:

@@ -50,6 +50,7 @@ class HeldReceipt:
     state: str
     reason: str
     file_id: int | None
+    arrived_at: datetime | None = None
 
 
 def _when(text: str | None) -> datetime | None:
@@ -249,6 +250,7 @@ def _held_receipt(row: dict[str, Any]) -> HeldReceipt:
         state=row["state"],
         reason=row["reason"],
         file_id=row["file_id"],
+        arrived_at=_when(row["arrived_at"]),
     )
 
 
@@ -270,6 +272,11 @@ def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) 
 def waiting_receipts(connection: Connection) -> list[HeldReceipt]:
     """Receipts whose RA is not known yet."""
     return list_receipts(connection, receipts.c.state.in_(["waiting", "unmatched"]))
+
+
+def live_receipts(connection: Connection, *, partner: str) -> list[HeldReceipt]:
+    """A partner's receipts that count or may count."""
+    return list_receipts(connection, receipts.c.partner == partner, receipts.c.state.in_(["applied", "waiting", "unmatched"]))
 
 
 def load_receipt(connection: Connection, receipt_id: int) -> HeldReceipt | None:

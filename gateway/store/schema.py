@@ -150,6 +150,7 @@ files = _table(
     Column("resends", Integer, nullable=False, default=0),
     Column("place", Text, nullable=False, default=""),
     Column("content", LargeBinary),
+    Column("side_text", Text, nullable=False, default=""),
     Column("folder", String(16), nullable=False, default=""),
     Column("modified_at", String(40)),
     Column("arrived_at", String(40), nullable=False),

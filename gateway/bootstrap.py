@@ -1,0 +1,216 @@
+"""The only wiring: settings in, a `Context` out. The clock, the random owner name and the loggers are made here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from gateway.clients.loop import Loop
+from gateway.clients.session import Pacer, Session
+from gateway.clients.shopify import Bucket, Shopify
+from gateway.config import BrokenSettingsError, Workspace
+from gateway.domain.authorizing import Places
+from gateway.errors import PermanentError
+from gateway.folders import PartnerFolders
+from gateway.jobs.context import Context, Timing
+from gateway.mapping.profiles import Profile
+from gateway.store import database, ledger
+
+MINUTE = 60.0
+DEFAULTS = Path(__file__).parent / "defaults"
+SOURCE_TREE = Path(__file__).parent.parent
+
+
+def clock(workspace: Workspace) -> Callable[[], datetime]:
+    """The time in UTC; in test mode moved by the number of seconds in the file that GATEWAY_CLOCK_FILE names."""
+    moved = workspace.environment.get("GATEWAY_CLOCK_FILE")
+    if not moved or not workspace.settings.test_mode:
+        return lambda: datetime.now(UTC)
+    path = Path(moved)
+
+    def now() -> datetime:
+        try:
+            offset = float(path.read_text(encoding="ascii").strip() or 0)
+        except (OSError, ValueError):
+            offset = 0.0
+        return datetime.now(UTC) + timedelta(seconds=offset)
+
+    return now
+
+
+def owner_name() -> str:
+    """Who we are in leases and locks: machine, process, and something unique."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+
+
+def open_book(workspace: Workspace) -> Engine:
+    """Open and, where needed, make or bring forward the database."""
+    workspace.var.mkdir(parents=True, exist_ok=True)
+    engine = database.connect(workspace.database_url)
+    database.migrate(engine)
+    return engine
+
+
+def make_context(workspace: Workspace, engine: Engine) -> Context:
+    """Everything a job needs."""
+    settings = workspace.settings
+    zone = ZoneInfo(settings.merchant.time_zone)
+    now = clock(workspace)
+    enter_opening_stock(workspace, engine, now())
+    return Context(
+        engine=engine,
+        now=now,
+        monotonic=time.monotonic,
+        loop=make_loop(workspace),
+        shopify=make_shopify(workspace),
+        profiles=workspace.profiles,
+        folders={name: make_folders(workspace, profile) for name, profile in workspace.profiles.items()},
+        places=Places(warehouses=workspace.warehouses(), catalogue=workspace.catalogue),
+        policy=workspace.policy(),
+        timing=Timing(**{f.name: getattr(settings.periods, f.name) for f in fields(Timing)}),
+        import_from=datetime.combine(settings.merchant.import_from, datetime.min.time(), tzinfo=zone).astimezone(UTC),
+        default_warehouse=settings.merchant.default_warehouse,
+        compare_before_write=settings.shopify.compare_before_write,
+        template=template_reader(workspace),
+        local=lambda at: at.astimezone(zone),
+        log=logging.getLogger("gateway"),
+    )
+
+
+def enter_opening_stock(workspace: Workspace, engine: Engine, at: datetime) -> None:
+    """Enter the opening stock that is not in the ledger yet."""
+    if workspace.opening_stock:
+        with database.writing(engine) as connection:
+            ledger.open_stock(connection, workspace.opening_stock, at=at)
+
+
+def template_reader(workspace: Workspace) -> Callable[[str], str]:
+    """Templates by name: the workspace's own first, then those that came with the gateway."""
+
+    def read(name: str) -> str:
+        for folder in (workspace.root / workspace.settings.places.templates, *default_folders("templates")):
+            path = folder / name
+            if path.is_file():
+                return path.read_text(encoding="utf-8")
+        raise PermanentError(f"the template {name} is neither in {workspace.settings.places.templates}/ nor among the gateway's own")
+
+    return read
+
+
+def default_folders(kind: str) -> list[Path]:
+    """Where the files that came with the gateway lie: inside the package, or in the source tree."""
+    return [path for path in (DEFAULTS / kind, SOURCE_TREE / kind) if path.is_dir()]
+
+
+def make_loop(workspace: Workspace) -> Loop:
+    """The client of Loop."""
+    part = workspace.settings.loop
+    base = part.base_url.rstrip("/")
+    if "/api/" not in base:
+        base = f"{base}/api/{part.version}"
+    key = workspace.secret(part.api_key)
+    periods = workspace.settings.periods
+    pacer = Pacer(part.calls_a_minute, MINUTE, time.monotonic, time.sleep)
+    return Loop(Session("Loop", base, {"X-Authorization": key}, pacer, periods.connect, periods.answer))
+
+
+def make_shopify(workspace: Workspace) -> Shopify:
+    """The client of Shopify, with a fixed token or client credentials."""
+    part = workspace.settings.shopify
+    base = part.base_url.rstrip("/").split("/admin/", 1)[0]
+    token = workspace.secret(part.token)
+    periods = workspace.settings.periods
+    session = Session(
+        "Shopify",
+        base,
+        {"X-Shopify-Access-Token": token} if token else {},
+        Pacer(1200, MINUTE, time.monotonic, time.sleep),
+        periods.connect,
+        periods.answer,
+    )
+    fetch = None if token else token_fetcher(workspace, session)
+    return Shopify(session=session, bucket=Bucket(monotonic=time.monotonic, sleep=time.sleep), version=part.version, fetch_token=fetch)
+
+
+def token_fetcher(workspace: Workspace, session: Session) -> Callable[[], str]:
+    """Fetch an access token by client credentials (shopify-api 1.3)."""
+    from gateway.clients.shopify import fetch_access_token
+
+    part = workspace.settings.shopify
+    return lambda: fetch_access_token(session, client_id=workspace.secret(part.client_id), client_secret=workspace.secret(part.client_secret))
+
+
+def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
+    """The folders of a partner."""
+    places, part = workspace.settings.places, profile.folders
+    inbox = workspace.root / (part.inbox or f"{places.inbox}/{profile.partner}")
+    outbox = workspace.root / (part.outbox or f"{places.outbox}/{profile.partner}")
+    return PartnerFolders(
+        partner=profile.partner,
+        inboxes={"production": inbox, "test": inbox / "test"},
+        outboxes={"production": outbox, "test": outbox / "test"},
+        processing=workspace.var / "processing" / profile.partner,
+        staging=workspace.var / "staging" / profile.partner,
+        archive_root=workspace.var / "archive",
+        error=workspace.var / "error" / profile.partner,
+        quarantine=workspace.var / "quarantine" / profile.partner,
+        settle_seconds=part.settle_seconds,
+        temporary=part.temporary,
+        trigger=part.trigger,
+    )
+
+
+def require_keys(workspace: Workspace) -> None:
+    """Refuse to run without the keys of Loop and Shopify."""
+    missing = []
+    if not workspace.secret(workspace.settings.loop.api_key):
+        missing.append(f"Loop's API key ({workspace.settings.loop.api_key})")
+    shopify = workspace.settings.shopify
+    if not workspace.secret(shopify.token) and not (workspace.secret(shopify.client_id) and workspace.secret(shopify.client_secret)):
+        missing.append(f"Shopify's token ({shopify.token}), or client id and secret")
+    if missing:
+        raise BrokenSettingsError("missing: " + "; ".join(missing) + ". Set the environment variable or name another place in gateway.toml")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, event word, and its identifiers."""
+
+    STANDARD = frozenset(vars(logging.makeLogRecord({})))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record as JSON; what was passed as `extra` becomes its fields."""
+        entry = {"at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"), "level": record.levelname.lower()}
+        entry["event"] = record.getMessage()
+        entry |= {k: v for k, v in vars(record).items() if k not in self.STANDARD and k not in ("message", "asctime", "taskName")}
+        if record.exc_info:
+            entry["trace"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
+    """Log to `var/log/gateway.log`, rotated, and to standard error."""
+    folder = workspace.var / "log"
+    folder.mkdir(parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [
+        logging.handlers.RotatingFileHandler(folder / "gateway.log", maxBytes=20_000_000, backupCount=10, encoding="utf-8", delay=True)
+    ]
+    if to_terminal:
+        handlers.append(logging.StreamHandler())
+    log = logging.getLogger("gateway")
+    log.setLevel(logging.INFO)
+    log.handlers.clear()
+    for handler in handlers:
+        handler.setFormatter(JsonLines())
+        log.addHandler(handler)

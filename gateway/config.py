@@ -1,0 +1,364 @@
+"""The workspace's settings: `gateway.toml`, the partner profiles, the items.
+
+Everything is read and checked as a whole before anything runs; a fault names file, line and remedy, and nothing starts on half a configuration.
+Secrets stand in the environment or in files of their own and are only named here (`env:NAME`, `file:PATH`). The environment overrides
+the file for what differs between machines (DESIGN section 5). A new key needs a sentence in `docs/settings.md`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from gateway.domain.documents import Policy, Warehouse
+from gateway.domain.items import Catalogue, Item
+from gateway.errors import PermanentError
+from gateway.mapping.profiles import BrokenProfileError, Profile, explain_faults, read_profile
+
+FILE_NAME = "gateway.toml"
+
+
+class BrokenSettingsError(PermanentError):
+    """The settings cannot be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MerchantPart(_Part):
+    """The merchant and its rules."""
+
+    code: str
+    name: str
+    time_zone: str = "UTC"
+    ra_pattern: str = "RA{rma}"
+    create_on: Literal["created", "in_transit"] = "created"
+    import_from: date
+    transmit_in_review: bool = False
+    kept_outcomes: tuple[str, ...] = ("keep", "donate")
+    donate_destinations: tuple[str, ...] = ()
+    short: Literal["flag", "remove_and_process"] = "flag"
+    loop_discount: bool = False
+    exchange_mode: Literal["auto", "separate", "native"] = "auto"
+    exchange_prefix: str = "EXC"
+    default_warehouse: str = ""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as fault:
+            raise ValueError(f'{value!r} is no time zone; write one like "America/New_York"') from fault
+        return value
+
+    @field_validator("ra_pattern")
+    @classmethod
+    def _has_rma(cls, value: str) -> str:
+        if "{rma}" not in value:
+            raise ValueError("must contain {rma}, or RA numbers would repeat")
+        return value
+
+
+class LoopPart(_Part):
+    """Loop's address and key."""
+
+    base_url: str = "https://api.loopreturns.com"
+    version: str = "2026-07"
+    api_key: str = "env:GATEWAY_LOOP_API_KEY"
+    calls_a_minute: int = 240
+
+
+class ShopifyPart(_Part):
+    """Shopify's address and token, or client id and secret."""
+
+    base_url: str
+    version: str = "2026-10"
+    token: str = "env:GATEWAY_SHOPIFY_TOKEN"
+    client_id: str = "env:GATEWAY_SHOPIFY_CLIENT_ID"
+    client_secret: str = "env:GATEWAY_SHOPIFY_CLIENT_SECRET"
+    compare_before_write: bool = True
+
+
+class WarehousePart(_Part):
+    """A warehouse and where it is known outside."""
+
+    code: str
+    sellable: bool = True
+    second_quality: str = ""
+    loop_destination: str = ""
+    shopify_location: str = ""
+    partner: str = ""
+
+
+class Periods(_Part):
+    """Every period, in seconds; fractions are allowed."""
+
+    scan: float = 2.0
+    import_returns: float = 300.0
+    import_overlap: float = 600.0
+    export_receipts: float = 60.0
+    import_refunds: float = 300.0
+    refunds_overlap: float = 600.0
+    refunds_lag: float = 120.0
+    import_orders: float = 300.0
+    export_inventory: float = 900.0
+    upkeep: float = 60.0
+    confirm_process: float = 60.0
+    process_confirmation: float = 3600.0
+    partial_wait: float = 72 * 3600.0
+    doubt_settle: float = 600.0
+    first_retry: float = 5.0
+    longest_retry: float = 900.0
+    exchange_alert: float = 24 * 3600.0
+    incomplete_file: float = 24 * 3600.0
+    connect: float = 10.0
+    answer: float = 30.0
+    lease: float = 120.0
+
+
+class PlacesPart(_Part):
+    """Where things lie, relative to the workspace."""
+
+    inbox: str = "inbox"
+    outbox: str = "outbox"
+    var: str = "var"
+    mappings: str = "mappings"
+    templates: str = "templates"
+
+
+class DatabasePart(_Part):
+    """The book; empty means the SQLite file in `var/`."""
+
+    url: str = ""
+
+
+class ServicePart(_Part):
+    """The running service."""
+
+    workers: int = 2
+    listen: str = "127.0.0.1:8484"
+
+
+class Settings(_Part):
+    """The whole of `gateway.toml`."""
+
+    merchant: MerchantPart
+    loop: LoopPart = LoopPart()
+    shopify: ShopifyPart
+    database: DatabasePart = DatabasePart()
+    places: PlacesPart = PlacesPart()
+    periods: Periods = Periods()
+    service: ServicePart = ServicePart()
+    warehouses: tuple[WarehousePart, ...]
+    test_mode: bool = False
+
+    @model_validator(mode="after")
+    def _warehouses_agree(self) -> Settings:
+        codes = [w.code for w in self.warehouses]
+        for code in {c for c in codes if codes.count(c) > 1}:
+            raise ValueError(f"warehouse {code} is listed twice")
+        for w in self.warehouses:
+            if w.second_quality and w.second_quality not in codes:
+                raise ValueError(f"warehouse {w.code}: second_quality {w.second_quality!r} is not a listed warehouse")
+            if w.second_quality and next(x for x in self.warehouses if x.code == w.second_quality).sellable:
+                raise ValueError(f"warehouse {w.code}: its second-quality warehouse {w.second_quality} must have sellable = false")
+            if not w.sellable and w.shopify_location:
+                raise ValueError(f"warehouse {w.code} is not sellable and must have no shopify_location: it is never exported")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Settings, profiles and items, read and checked together. `version` is the hash of all that was read."""
+
+    root: Path
+    settings: Settings
+    profiles: Mapping[str, Profile]
+    catalogue: Catalogue
+    opening_stock: tuple[tuple[str, str, int], ...]
+    version: str
+    environment: Mapping[str, str]
+
+    @property
+    def var(self) -> Path:
+        """The gateway's own folder."""
+        return self.root / self.settings.places.var
+
+    @property
+    def database_url(self) -> str:
+        """Where the book is."""
+        chosen = self.environment.get("GATEWAY_DATABASE_URL") or self.settings.database.url
+        return chosen or f"sqlite:///{self.var / 'gateway.db'}"
+
+    def warehouses(self) -> dict[str, Warehouse]:
+        """The warehouses by code."""
+        return {
+            w.code: Warehouse(
+                code=w.code,
+                sellable=w.sellable,
+                second_quality=w.second_quality or None,
+                loop_destination=w.loop_destination or None,
+                shopify_location=w.shopify_location or None,
+                partner=w.partner or None,
+            )
+            for w in self.settings.warehouses
+        }
+
+    def policy(self) -> Policy:
+        """The merchant's rules as the domain knows them."""
+        m = self.settings.merchant
+        return Policy(
+            ra_pattern=m.ra_pattern,
+            create_on=m.create_on,
+            transmit_in_review=m.transmit_in_review,
+            kept_outcomes=frozenset(m.kept_outcomes),
+            donate_destinations=frozenset(m.donate_destinations),
+            short=m.short,
+            partial_wait_seconds=self.settings.periods.partial_wait,
+            loop_discount=m.loop_discount,
+            exchange_mode=m.exchange_mode,
+            exchange_prefix=m.exchange_prefix,
+            version=self.version,
+        )
+
+    def secret(self, reference: str) -> str:
+        """What a secret reference stands for; empty when it is not there."""
+        kind, _, name = reference.partition(":")
+        if kind == "env":
+            return self.environment.get(name, "")
+        if kind == "file":
+            path = Path(name) if Path(name).is_absolute() else self.root / name
+            return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        raise BrokenSettingsError(f'a secret must be named as "env:NAME" or "file:PATH", not written into {FILE_NAME}')
+
+
+def find_root(start: str | None, environment: Mapping[str, str]) -> Path:
+    """The workspace: named by argument or GATEWAY_WORKSPACE, else this folder."""
+    chosen = Path(start or environment.get("GATEWAY_WORKSPACE") or ".")
+    return (chosen.parent if chosen.name.endswith(".toml") else chosen).resolve()
+
+
+def load(start: str | None = None, *, environment: Mapping[str, str] | None = None) -> Workspace:
+    """Read and check a workspace; every fault found is in the message."""
+    surroundings = dict(os.environ if environment is None else environment)
+    root = find_root(start, surroundings)
+    path = Path(start) if start and start.endswith(".toml") else root / FILE_NAME
+    if not path.is_file():
+        raise BrokenSettingsError(f"{path} is not there. Make a workspace with `gateway init {root}`, or name one with --config")
+    text = path.read_text(encoding="utf-8-sig")
+    settings = read_settings(text, source=path.name, environment=surroundings)
+    faults: list[str] = []
+    profiles, read = read_profiles(root / settings.places.mappings, faults)
+    items_path = root / settings.places.mappings / "items.csv"
+    items = read_items(items_path, faults)
+    stock = read_stock(root / settings.places.mappings / "opening_stock.csv", faults)
+    faults += check_together(settings, profiles)
+    if faults:
+        raise BrokenSettingsError("\n".join(faults))
+    references = {(p.partner, theirs): ours for p in profiles.values() for theirs, ours in p.cross_references.items()}
+    parts = [text, *read, items_path.read_text(encoding="utf-8") if items_path.is_file() else ""]
+    return Workspace(
+        root=root,
+        settings=settings,
+        profiles=profiles,
+        catalogue=Catalogue.of(items, references),
+        opening_stock=tuple(stock),
+        version=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12],
+        environment=surroundings,
+    )
+
+
+def read_settings(text: str, *, source: str, environment: Mapping[str, str]) -> Settings:
+    """The settings from TOML text, with the environment's overrides."""
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise BrokenSettingsError(f"{source}: not valid TOML: {fault}. Check quotes and brackets near there") from fault
+    override(found, environment)
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as fault:
+        raise BrokenSettingsError("\n".join(explain_faults(fault, text=text, source=source))) from fault
+
+
+def override(found: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Put the environment's addresses over the file's."""
+    for name, part, key in (
+        ("GATEWAY_LOOP_BASE_URL", "loop", "base_url"),
+        ("GATEWAY_SHOPIFY_BASE_URL", "shopify", "base_url"),
+        ("GATEWAY_UI_LISTEN", "service", "listen"),
+    ):
+        if environment.get(name):
+            found.setdefault(part, {})[key] = environment[name]
+
+
+def read_profiles(folder: Path, faults: list[str]) -> tuple[dict[str, Profile], list[str]]:
+    """Every partner profile in a folder, and their texts."""
+    profiles: dict[str, Profile] = {}
+    texts: list[str] = []
+    for path in sorted(folder.glob("*.toml")):
+        text = path.read_text(encoding="utf-8-sig")
+        texts.append(text)
+        try:
+            profile = read_profile(text, source=f"{folder.name}/{path.name}")
+        except BrokenProfileError as fault:
+            faults.append(fault.message)
+            continue
+        profiles[profile.partner] = profile
+    return profiles, texts
+
+
+def read_items(path: Path, faults: list[str]) -> list[Item]:
+    """The items from a CSV with the columns sku, upc, title."""
+    if not path.is_file():
+        faults.append(f"{path.name} is missing in {path.parent}: it lists sku,upc,title of every item that can come back")
+        return []
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if "sku" not in (reader.fieldnames or []):
+            faults.append(f"{path.name}, line 1: the header must have the columns sku,upc,title; found {','.join(reader.fieldnames or [])}")
+            return []
+        return [Item(sku=r["sku"].strip(), upc=(r.get("upc") or "").strip(), title=(r.get("title") or "").strip()) for r in reader if r["sku"]]
+
+
+def read_stock(path: Path, faults: list[str]) -> list[tuple[str, str, int]]:
+    """Opening stock from a CSV with the columns warehouse, sku, quantity; none when the file is missing."""
+    if not path.is_file():
+        return []
+    found = []
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for number, r in enumerate(csv.DictReader(stream), start=2):
+            try:
+                found.append((r["warehouse"], r["sku"], int(r["quantity"])))
+            except (KeyError, ValueError, TypeError):
+                faults.append(f"{path.name}, line {number}: needs warehouse,sku,quantity with a whole number; found {r}")
+    return found
+
+
+def check_together(settings: Settings, profiles: Mapping[str, Profile]) -> list[str]:
+    """What only shows when settings and profiles are seen together."""
+    faults = []
+    for w in settings.warehouses:
+        if w.partner and w.partner not in profiles:
+            faults.append(f"{FILE_NAME}: warehouse {w.code} names partner {w.partner}, but {settings.places.mappings}/ has no profile of it")
+    sample = settings.merchant.ra_pattern.format(rma="9" * 8) + ("-1" if len(settings.warehouses) > 1 else "")
+    for p in profiles.values():
+        plain = settings.merchant.ra_pattern.format(rma="9" * 8)
+        if len(plain) > p.send.ra_limit:
+            faults.append(
+                f"{FILE_NAME}: merchant.ra_pattern {settings.merchant.ra_pattern!r} makes RA numbers of {len(plain)} characters ({sample}), "
+                f"but {p.partner}'s shortest reference field (944 depositor order number, W17-04) holds {p.send.ra_limit}; shorten the pattern"
+            )
+    return faults

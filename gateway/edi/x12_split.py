@@ -1,0 +1,207 @@
+"""The bytes of one interchange as blocks of segments, split with the delimiters its ISA gave.
+
+A block that is regular (plain ASCII, every terminator followed by the same line end or by none) is decoded and split whole;
+any other block is taken piece by piece: line ends inside segments are a wrap and go, indentation goes, text is decoded after
+splitting. Both ways give the same segments and the same byte offsets. A block ends behind an IEA and before an ISA, because
+the next interchange has delimiters of its own.
+"""
+
+import re
+from itertools import accumulate, count
+from operator import add
+from typing import NamedTuple
+
+from gateway.edi.x12_header import BLANKS, ISA_START, Source, decode
+from gateway.edi.x12_parts import Separators
+
+BLOCK = 1 << 16
+MARGIN = 256  # what is looked at beyond a block: a line end after its terminator, an ISA or IEA that begins there
+LONGEST_SEGMENT = 1 << 20
+STOPS = frozenset({"ISA", "IEA", "GS", "GE", "ST", "SE", "TA1"})
+_PRINTABLE = bytes(range(0x20, 0x7F))
+
+
+class Block(NamedTuple):
+    """Segments in order, `stops` the places of envelope segments among them.
+
+    `shapes` are the segments with every digit made 9 and every other character but blanks and delimiters made A; there are
+    none when a segment of the block may hold anything but printable ASCII.
+    """
+
+    tags: list[str]
+    parts: list[list[str]]
+    shapes: list[str]
+    offsets: list[int]
+    stops: list[int]
+
+
+class Splitter:
+    """Takes blocks of one interchange from a source."""
+
+    def __init__(self, source: Source, separators: Separators) -> None:
+        self._source = source
+        _drop_line_ends(source)  # behind the ISA, so that the first block is regular
+        self._separators = separators
+        self._element = separators.element.decode("latin-1")
+        self._terminator = separators.terminator
+        single = [byte for byte in separators if byte and len(byte) == 1]
+        self._expected = _PRINTABLE + b"".join(single)
+        kept = b"".join(single) + b" \r\n"
+        self._shape = bytes(b if b in kept else 57 if 48 <= b <= 57 else 65 for b in range(256))
+        self._wrappable = self._terminator not in (b"\r", b"\n")
+        self._known_tags: set[str] = set()
+        self.recased: int | None = None  # where the first segment id stood that was not in capitals
+        self.endless: int | None = None  # where a segment began that has no end
+
+    def next_block(self) -> Block | None:
+        """The next block, or None when the file ends or another interchange begins."""
+        raw = self._next_bytes()
+        if not raw:
+            return None
+        block = self._regular(raw) or self._irregular(raw)
+        if "IEA" in block.tags[:-1]:  # only when it was not found by its bytes, for instance in lower case
+            block, raw = _until_iea(block, raw, self._source.start)
+        self._source.drop(len(raw))
+        return block
+
+    def position(self) -> int:
+        """How many bytes of the file are consumed."""
+        return self._source.start
+
+    def _next_bytes(self) -> bytes:
+        source = self._source
+        size = BLOCK
+        while True:
+            source.fill(size + MARGIN)
+            held = source.held
+            usable = len(held) if source.ended else len(held) - MARGIN
+            end = self._end_of_block(held, usable)
+            if end or source.ended:
+                return held[:end]
+            if usable > LONGEST_SEGMENT:
+                self.endless = source.start + 1
+                source.drop(usable)
+                return b""
+            if ISA_START.match(held):
+                return b""
+            size = usable + BLOCK
+
+    def _end_of_block(self, held: bytes, usable: int) -> int:
+        """How many of the held bytes make the next block; 0 when there is none, or not yet."""
+        isa = self._find_isa(held, usable)
+        iea = self._find_iea(held, isa)
+        if iea < isa:
+            return self._skip_line_ends(held, self._end_of_iea(held, iea), usable)
+        if isa < usable:
+            return isa
+        end = held.rfind(self._terminator, 0, usable)
+        if end < 0:
+            return usable if self._source.ended else 0
+        return self._skip_line_ends(held, end + len(self._terminator), usable) if not self._source.ended else usable
+
+    def _find_isa(self, held: bytes, usable: int) -> int:
+        at = held.find(b"ISA", 0, usable)
+        while at >= 0:
+            if self._at_segment_start(held, at) and ISA_START.match(held, at):
+                return at
+            at = held.find(b"ISA", at + 1, usable)
+        return usable
+
+    def _find_iea(self, held: bytes, limit: int) -> int:
+        tag = b"IEA" + self._separators.element
+        at = held.find(tag, 0, limit)
+        while at >= 0:
+            if self._at_segment_start(held, at):
+                return at
+            at = held.find(tag, at + 1, limit)
+        return limit
+
+    def _at_segment_start(self, held: bytes, at: int) -> bool:
+        while at and held[at - 1] in BLANKS and held[at - 1 : at] != self._terminator:
+            at -= 1
+        return not at or held.endswith(self._terminator, 0, at)
+
+    def _end_of_iea(self, held: bytes, at: int) -> int:
+        end = held.find(self._terminator, at, at + 64)
+        if end >= 0:
+            return end + len(self._terminator)
+        unterminated = re.compile(rb"IEA(?:[\d\r\n]|%s)*" % re.escape(self._separators.element)).match(held, at)
+        return unterminated.end() if unterminated else at + 3
+
+    def _skip_line_ends(self, held: bytes, end: int, usable: int) -> int:
+        while end < usable and held[end] in b"\r\n":
+            end += 1
+        return end
+
+    def _regular(self, raw: bytes) -> Block | None:
+        joint = self._joint(raw)
+        if joint is None:
+            return None
+        pieces = raw.decode("latin-1").split(joint)
+        shapes = raw.translate(self._shape).decode("latin-1").split(joint)
+        if not pieces[-1]:
+            pieces.pop()
+        element = self._element
+        parts = [piece.split(element) for piece in pieces]
+        tags = [part.pop(0) for part in parts]
+        if not self._known_tags.issuperset(tags) and not self._learn(set(tags)):
+            return None
+        ends = accumulate(map(len, pieces), initial=self._source.start + 1)
+        offsets = list(map(add, ends, count(0, len(joint))))
+        return Block(tags, parts, shapes, offsets, [at for at, tag in enumerate(tags) if tag in STOPS])
+
+    def _joint(self, raw: bytes) -> str | None:
+        """What stands between two segments all through these bytes, or None when that varies."""
+        terminator = self._terminator
+        if len(terminator) > 1:
+            return None
+        odd = raw.translate(None, self._expected)
+        if not odd:
+            return terminator.decode("latin-1")
+        segments = raw.count(terminator)
+        for line_end in (b"\n", b"\r\n"):
+            if len(odd) == segments * len(line_end.strip(terminator)) == raw.count(terminator + line_end) * len(line_end):
+                return (terminator + line_end).decode("latin-1")
+        return None
+
+    def _learn(self, tags: set[str]) -> bool:
+        """Whether all tags are as the standard writes them; remembers those that are."""
+        good = {tag for tag in tags if tag.isalnum() and tag.isupper() and tag.isascii() and len(tag) <= 3}
+        self._known_tags |= good
+        return len(good) == len(tags)
+
+    def _irregular(self, raw: bytes) -> Block:
+        block = Block([], [], [], [], [])
+        start = self._source.start
+        for piece in raw.split(self._terminator):
+            body = piece.lstrip(BLANKS)
+            offset = start + len(piece) - len(body) + 1
+            start += len(piece) + len(self._terminator)
+            if body:
+                self._add(block, body, offset)
+        return block
+
+    def _add(self, block: Block, body: bytes, offset: int) -> None:
+        body = body.translate(None, b"\r\n") if self._wrappable else body.rstrip(b"\r\n")
+        elements = [decode(element) for element in body.split(self._separators.element)]
+        sent = elements.pop(0)
+        tag = sent.strip().upper()
+        if tag != sent.strip() and self.recased is None:
+            self.recased = offset
+        if tag in STOPS:
+            block.stops.append(len(block.tags))
+        block.tags.append(tag)
+        block.parts.append(elements)
+        block.offsets.append(offset)
+
+
+def _drop_line_ends(source: Source) -> None:
+    source.fill(MARGIN)
+    source.drop(len(source.held) - len(source.held.lstrip(b"\r\n")))
+
+
+def _until_iea(block: Block, raw: bytes, start: int) -> tuple[Block, bytes]:
+    end = block.tags.index("IEA") + 1
+    stops = [at for at in block.stops if at < end]
+    cut = block.offsets[end] - start - 1
+    return Block(block.tags[:end], block.parts[:end], block.shapes[:end], block.offsets[:end], stops), raw[:cut]

@@ -1,0 +1,149 @@
+"""How any effect outside is carried out once: intent committed, effect, outcome committed (DESIGN section 4).
+
+The steps are the same for every kind; what differs is a `Way`: a look before acting, the act, a look afterwards when the outcome is in doubt, and
+what follows once it is settled. An effect in doubt is never sent again before the settle time is over *and* a look shows that it did not happen.
+A look that cannot tell leaves it in doubt and asks a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.clients.session import Kind, Outcome
+from gateway.errors import PermanentError, TemporaryError
+from gateway.jobs.context import Context
+from gateway.store import database, effects, events
+from gateway.store.effects import Effect, EffectState
+
+__all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "load", "perform"]
+
+
+class Sight(StrEnum):
+    """What a look shows."""
+
+    CLEAR = "clear to act"
+    HAPPENED = "it happened"
+    NOT_HAPPENED = "it did not happen"
+    CANNOT = "it cannot be done"
+    UNKNOWN = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at the other side, with what was seen (kept as evidence) and in words."""
+
+    sight: Sight
+    words: str = ""
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How one kind of effect is done."""
+
+    label: str
+    before: Callable[[Context, Effect], Look]
+    act: Callable[[Context, Effect], Outcome]
+    after: Callable[[Context, Effect], Look]
+    settled: Callable[[Context, Connection, Effect, EffectState, str], None]
+
+
+class InDoubtError(TemporaryError):
+    """The outcome of a call is not known; it is looked up before anything is repeated."""
+
+
+def perform(ctx: Context, effect: Effect, way: Way) -> None:
+    """Bring one effect a step further; raises TemporaryError when it must be taken up again later."""
+    if effect.state in (EffectState.CONFIRMED, EffectState.FAILED):
+        return
+    if effect.state == EffectState.IN_DOUBT:
+        look = _look_up(ctx, effect, way)
+        if look.sight != Sight.NOT_HAPPENED:
+            return
+    look = way.before(ctx, effect)
+    if look.sight == Sight.HAPPENED:
+        _settle(ctx, effect, way, EffectState.CONFIRMED, look.words)
+        return
+    if look.sight == Sight.CANNOT:
+        _settle(ctx, effect, way, EffectState.FAILED, look.words)
+        return
+    with database.writing(ctx.engine) as connection:
+        if not effects.send(connection, effect, evidence=look.evidence, now=ctx.now()):
+            return
+    _judge(ctx, effect, way, way.act(ctx, effect))
+
+
+def _look_up(ctx: Context, effect: Effect, way: Way) -> Look:
+    """Settle an effect in doubt by looking; asks a person when the look cannot tell."""
+    settle_at = (effect.sent_at or ctx.now()) + timedelta(seconds=ctx.timing.doubt_settle)
+    rest = (settle_at - ctx.now()).total_seconds()
+    if rest > 0:
+        raise InDoubtError(f"{way.label}: the outcome is in doubt; looked up in {rest:.0f} s", delay=rest)
+    look = way.after(ctx, effect)
+    if look.sight == Sight.HAPPENED:
+        _settle(ctx, effect, way, EffectState.CONFIRMED, look.words)
+    elif look.sight == Sight.CANNOT:
+        _settle(ctx, effect, way, EffectState.FAILED, look.words)
+    elif look.sight == Sight.UNKNOWN:
+        with database.writing(ctx.engine) as connection:
+            text = f"{way.label} for {effect.target}: it is not known whether it happened ({look.words}). It is not repeated by itself"
+            advice = f"look at {effect.target} in the service's admin; then `gateway retry {effect.id}` (did not happen) or close this"
+            events.open_task(connection, "in doubt", f"effect {effect.id}", text, at=ctx.now(), rma=effect.payload.get("rma"), advice=advice)
+        raise InDoubtError(f"{way.label}: {look.words}", delay=ctx.timing.longest_retry)
+    else:
+        with database.writing(ctx.engine) as connection:
+            _tell(ctx, connection, effect, "effect.not-happened", f"{way.label}: looked up, it did not happen ({look.words}); sent again")
+    return look
+
+
+def _judge(ctx: Context, effect: Effect, way: Way, outcome: Outcome) -> None:
+    attempt = effect.attempts + 1
+    if outcome.kind == Kind.ACCEPTED:
+        _settle(ctx, effect, way, EffectState.CONFIRMED, outcome.text, attempt=attempt)
+        return
+    if outcome.kind == Kind.REFUSED:
+        _settle(ctx, effect, way, EffectState.FAILED, outcome.text, attempt=attempt)
+        return
+    doubtful = outcome.kind == Kind.UNCLEAR
+    with database.writing(ctx.engine) as connection:
+        state = EffectState.IN_DOUBT if doubtful else EffectState.INTENDED
+        effects.settle(connection, effect.id, state=state, cause=outcome.text, now=ctx.now())
+        words = "in doubt" if doubtful else "not done, tried again"
+        _tell(ctx, connection, effect, "effect.attempt", f"{way.label}, attempt {attempt}: {outcome.text}; {words}")
+        if outcome.kind == Kind.DENIED:
+            events.raise_alert(connection, "access denied", effect.kind.partition(".")[0], outcome.text, at=ctx.now())
+    if doubtful:
+        raise InDoubtError(outcome.text, delay=ctx.timing.doubt_settle)
+    delay = ctx.timing.longest_retry if outcome.kind == Kind.DENIED else outcome.delay
+    raise TemporaryError(outcome.text, delay=delay)
+
+
+def _settle(ctx: Context, effect: Effect, way: Way, state: EffectState, cause: str, *, attempt: int | None = None) -> None:
+    with database.writing(ctx.engine) as connection:
+        effects.settle(connection, effect.id, state=state, cause=cause, now=ctx.now())
+        number = f", attempt {attempt}" if attempt else ""
+        _tell(ctx, connection, effect, f"effect.{state.value}", f"{way.label}{number}: {cause}")
+        way.settled(ctx, connection, effect, state, cause)
+        events.close_tasks(connection, subject=f"effect {effect.id}", because=cause, at=ctx.now())
+    if state == EffectState.CONFIRMED:
+        ctx.log.info("effect.confirmed", extra={"kind": effect.kind, "target": effect.target})
+
+
+def _tell(ctx: Context, connection: Connection, effect: Effect, word: str, text: str) -> None:
+    facts = {"effect": effect.id, "kind": effect.kind}
+    events.note(connection, word, text, at=ctx.now(), rma=effect.payload.get("rma"), ra=effect.payload.get("ra"), facts=facts)
+
+
+def load(ctx: Context, key: str) -> Effect:
+    """The effect that a queued key names."""
+    with database.reading(ctx.engine) as connection:
+        found = effects.load(connection, int(key))
+    if found is None:
+        raise PermanentError(f"effect {key} is not in the book")
+    return found

@@ -1,0 +1,63 @@
+"""What reading one file comes to, while it is being read: what was applied, what was not and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.edi.syntax import Finding
+from gateway.errors import PermanentError
+from gateway.mapping.profiles import Profile
+from gateway.store.files import File
+
+
+class StopFileError(PermanentError):
+    """The whole file is put aside."""
+
+    def __init__(self, outcome: str, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.outcome = outcome
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong, for the side file."""
+
+    document: str
+    message: str
+    where: str
+    remedy: str
+
+    @classmethod
+    def of(cls, finding: Finding, document: str) -> Problem:
+        """A finding in plain words."""
+        value = f" (found {finding.value!r})" if finding.value and finding.value not in finding.message else ""
+        return cls(document=document, message=finding.message + value, where=finding.where(), remedy=finding.remedy)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What reading a file comes to."""
+
+    file: File
+    profile: Profile
+    applied: int = 0
+    duplicates: list[str] = field(default_factory=list)
+    held: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    bad_spans: list[tuple[int, int]] = field(default_factory=list)
+    heads: tuple[int, int] | None = None
+    control: str = ""
+    sender: str = ""
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How much was applied and found again so far."""
+        return self.applied, len(self.duplicates)
+
+    def go_back(self, counts: tuple[int, int]) -> None:
+        """Forget what was undone since."""
+        self.applied = counts[0]
+        del self.duplicates[counts[1] :]

@@ -1,0 +1,160 @@
+"""Receipts brought to their RAs: recorded once, matched now or later, asked about when they make no sense.
+
+The same receipt (partner, number, lines) is recorded once whatever envelope it comes in; the same number with other lines waits for a person. Order of
+arrival does not matter: a receipt before its RA waits for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from gateway.domain import lifecycle
+from gateway.domain.documents import Receipt, ReceiptLine
+from gateway.jobs.context import Context
+from gateway.jobs.reading import Problem, Reading
+from gateway.store import database, events, returns, workqueue
+from gateway.store.returns import HeldAuthorization
+
+
+def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, *, listed_only: bool = False) -> None:
+    """Record a receipt and bring it to its RA; a receipt that was recorded before is not added again (R-075)."""
+    ra = returns.find_authorization(connection, partner=receipt.partner, references=receipt.references)
+    if listed_only and ra:
+        receipt = _fill_absent(receipt, ra)
+    content_key = _content_key(receipt)
+    same_number = [r for r in returns.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no) if r.state != "reversed"]
+    if any(_content_key(r.document) == content_key for r in same_number):
+        reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+        return
+    corrected = [r for r in same_number if r.document.ra_reference == receipt.ra_reference and r.state != "held"]
+    if corrected and reading.profile.receive.corrections == "hold":
+        _hold_correction(ctx, connection, reading, receipt, content_key)
+        return
+    for r in corrected:
+        returns.set_receipt(connection, r.id, state="reversed", reason=f"replaced by {reading.file.name}")
+    state, reason = ("applied", "") if ra else (("waiting", "RA not known yet") if receipt.ra_reference else ("unmatched", "the receipt names no RA"))
+    number = returns.add_receipt(
+        connection,
+        receipt,
+        content_key=content_key,
+        ra=ra.document.ra if ra else None,
+        state=state,
+        reason=reason,
+        file_id=reading.file.id,
+        at=ctx.now(),
+    )
+    reading.applied += 1
+    if ra and number:
+        _matched(ctx, connection, ra, receipt, file_id=reading.file.id)
+    else:
+        _unmatched(ctx, connection, reading, receipt, reason)
+
+
+def _content_key(receipt: Receipt) -> str:
+    lines = [[line.stated, line.good, line.second, line.missing] for line in receipt.lines]
+    return hashlib.sha256(database.pack([receipt.ra_reference.strip().lstrip("#").upper(), lines, receipt.final]).encode()).hexdigest()
+
+
+def _fill_absent(receipt: Receipt, ra: HeldAuthorization) -> Receipt:
+    """Only exceptions were listed: lines that are absent came as announced (W17-01 X or N)."""
+    listed = {line.sku for line in receipt.lines}
+    absent = tuple(
+        ReceiptLine(stated=line.sku, sku=line.sku, good=line.quantity, second=0, position="not listed: as announced")
+        for line in ra.document.lines
+        if line.sku not in listed
+    )
+    return replace(receipt, lines=receipt.lines + absent)
+
+
+def _hold_correction(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, content_key: str) -> None:
+    text = f"receipt {receipt.receipt_no} for {receipt.ra_reference} came again with other lines; the first one counts until a person decides"
+    advice = "ask the warehouse which one is right; `gateway correct` replaces the first one"
+    returns.add_receipt(connection, receipt, content_key=content_key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
+    events.open_task(connection, "receipt changed", f"{receipt.partner} {receipt.receipt_no}", text, at=ctx.now(), advice=advice)
+    reading.held.append(Problem(document=receipt.position, message=text, where=receipt.position, remedy=advice))
+
+
+def _matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None) -> None:
+    """A receipt has found its RA: show it, and ask for a decision where one may still be made."""
+    rma, number = ra.document.rma, ra.document.ra
+    counted = ", ".join(f"{line.sku or line.stated} {line.good} good" + (f" {line.second} second" if line.second else "") for line in receipt.lines)
+    text = f"Receipt {receipt.receipt_no} for {number}: {counted}" + (", final" if receipt.final else "")
+    facts = {"receipt": receipt.receipt_no, "position": receipt.position}
+    events.note(
+        connection,
+        "receipt.taken",
+        text,
+        at=ctx.now(),
+        rma=rma,
+        ra=number,
+        file_id=file_id,
+        partner=receipt.partner,
+        actor=receipt.partner,
+        facts=facts,
+    )
+    for line in receipt.lines:
+        if not line.sku:
+            said = f"receipt {receipt.receipt_no} for {number} has the item {line.stated}, which is not in mappings/items.csv"
+            advice = f'add it there, or add "{line.stated}" = "<our SKU>" under [cross_references] of {receipt.partner}; it is then applied by itself'
+            events.open_task(connection, "unmapped item", f"{receipt.partner} {line.stated}", said, at=ctx.now(), rma=rma, advice=advice)
+    held = returns.load_return(connection, rma)
+    ended = held.document.state if held and held.document.state in ("cancelled", "expired", "closed") else ""
+    if returns.load_decision(connection, rma):
+        said = f"RMA {rma}: {receipt.receipt_no} received after decision ({counted})"
+        events.open_task(
+            connection, "received after decision", f"{rma} {receipt.receipt_no}", said, at=ctx.now(), rma=rma, advice="process it in Loop Admin"
+        )
+    elif ended or ra.state in lifecycle.ENDED:
+        kind = {"cancelled": "cancellation", "expired": "expiry", "closed": "closing"}.get(ended or ra.state.value, "closing")
+        said = f"RMA {rma}: goods arrived after {kind} ({counted}); recorded as received, not put in stock, Loop not called"
+        events.open_task(
+            connection, f"arrived after {kind}", rma, said, at=ctx.now(), rma=rma, advice="decide with the shopper what becomes of the goods"
+        )
+    workqueue.enqueue(connection, "decide", rma, due_at=ctx.now())
+
+
+def _unmatched(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, reason: str) -> None:
+    subject = f"{receipt.partner} {receipt.receipt_no}"
+    text = f"Receipt {receipt.receipt_no} from {receipt.partner}" + (f" for {receipt.ra_reference}" if receipt.ra_reference else "") + f": {reason}"
+    events.note(connection, "receipt.unmatched", text, at=ctx.now(), file_id=reading.file.id, partner=receipt.partner)
+    reading.remarks.append(text)
+    if not receipt.ra_reference:
+        advice = "`gateway status` lists candidates; `gateway attach` brings it to its RA"
+        events.open_task(connection, "unmatched receipt", subject, text, at=ctx.now(), advice=advice)
+
+
+def match_receipts(ctx: Context, key: str) -> None:
+    """Bring receipts that waited for an RA to it (R-081)."""
+    with database.writing(ctx.engine) as connection:
+        for held in returns.waiting_receipts(connection):
+            ra = returns.find_authorization(connection, partner=held.document.partner, references=held.document.references)
+            if ra is None or ra.document.ra != key:
+                continue
+            returns.set_receipt(connection, held.id, state="applied", ra=key)
+            events.close_tasks(
+                connection, kind="unmatched receipt", subject=f"{held.document.partner} {held.document.receipt_no}", because="RA known", at=ctx.now()
+            )
+            _matched(ctx, connection, ra, held.document, file_id=held.file_id)
+
+
+def resolve_items(ctx: Context) -> int:
+    """Apply mappings added since to receipts whose items were unknown; how many receipts changed."""
+    changed = 0
+    with database.writing(ctx.engine) as connection:
+        for task in events.open_tasks(connection, kind="unmapped item"):
+            partner, _, stated = task["subject"].partition(" ")
+            item = ctx.places.catalogue.resolve(partner=partner, candidates=(stated,))
+            if item is None:
+                continue
+            for held in returns.live_receipts(connection, partner=partner):
+                lines = tuple(replace(line, sku=item.sku) if line.stated == stated and not line.sku else line for line in held.document.lines)
+                if lines != held.document.lines:
+                    returns.set_receipt(connection, held.id, state=held.state, reason=held.reason, document=replace(held.document, lines=lines))
+                    changed += 1
+            events.close_tasks(connection, kind="unmapped item", subject=task["subject"], because=f"mapped to {item.sku}", at=ctx.now())
+            if task["rma"]:
+                workqueue.enqueue(connection, "decide", task["rma"], due_at=ctx.now())
+    return changed

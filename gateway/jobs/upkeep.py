@@ -1,0 +1,64 @@
+"""What has to be looked at from time to time: waits that are over, answers that are late, mappings that were added, seals."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gateway.jobs import receipts
+from gateway.jobs.context import Context, Tally
+from gateway.jobs.loop import retry_held
+from gateway.store import database, events, files, returns, workqueue
+
+
+def upkeep(ctx: Context) -> Tally:
+    """One round of everything below."""
+    tally = Tally()
+    _end_waits(ctx, tally)
+    _late_acknowledgements(ctx, tally)
+    _late_matches(ctx, tally)
+    retry_held(ctx, Tally())
+    receipts.resolve_items(ctx)
+    with database.writing(ctx.engine) as connection:
+        events.seal(connection)
+    return tally
+
+
+def _end_waits(ctx: Context, tally: Tally) -> None:
+    """Ask for the decision of returns whose partial wait is over (R-091)."""
+    with database.writing(ctx.engine) as connection:
+        for rma in returns.waited_out(connection, now=ctx.now()):
+            tally.done += 1
+            workqueue.enqueue(connection, "decide", rma, due_at=ctx.now())
+
+
+def _late_acknowledgements(ctx: Context, tally: Tally) -> None:
+    """A document without an acknowledgement in time is overdue: one alert a file, naming partner and RAs (R-132)."""
+    with database.writing(ctx.engine) as connection:
+        late = files.overdue_documents(connection, now=ctx.now())
+        for row in late:
+            files.change_document(connection, row["id"], acknowledgement="overdue")
+            tally.done += 1
+        for name in dict.fromkeys(row["file_name"] for row in late):
+            rows = [row for row in late if row["file_name"] == name]
+            ras = ", ".join(row["ra"] for row in rows if row["ra"])
+            text = f"{rows[0]['partner']} has not acknowledged {name} ({ras}) in time; it is not sent again by itself"
+            events.raise_alert(connection, "acknowledgement overdue", name, text, at=ctx.now())
+
+
+def _late_matches(ctx: Context, tally: Tally) -> None:
+    """A receipt that waits too long for its RA becomes a task (A-077)."""
+    with database.writing(ctx.engine) as connection:
+        for held in returns.waiting_receipts(connection):
+            profile = ctx.profiles.get(held.document.partner)
+            if profile is None or held.state != "waiting" or held.arrived_at is None:
+                continue
+            if ctx.now() - held.arrived_at < timedelta(hours=profile.receive.wait_for_ra_hours):
+                continue
+            tally.done += 1
+            returns.set_receipt(
+                connection, held.id, state="unmatched", reason=f"no RA {held.document.ra_reference} after {profile.receive.wait_for_ra_hours:g} h"
+            )
+            text = f"Receipt {held.document.receipt_no} from {profile.partner} names {held.document.ra_reference}, which is not known"
+            advice = "`gateway find` looks for it; `gateway attach` brings the receipt to its RA"
+            subject = f"{held.document.partner} {held.document.receipt_no}"
+            events.open_task(connection, "unmatched receipt", subject, text, at=ctx.now(), advice=advice)

@@ -1,0 +1,402 @@
+"""Receipts out of documents, by the partner's profile.
+
+A 944 that obeys the syntax can still make no sense as a receipt: totals that do not add up, a unit nobody knows, a condition code without a meaning.
+Such a document is not a receipt at all: `ReadReceipt.faults` says why, with the place, and nothing of it is applied. What is merely odd goes along as a
+warning. No code is given a meaning that the profile does not give it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from gateway.domain.documents import Receipt, ReceiptLine
+from gateway.domain.items import Catalogue
+from gateway.edi import flatfile
+from gateway.edi.syntax import Finding, Scope, Severity
+from gateway.edi.x12 import Segment, TransactionSet
+from gateway.errors import PermanentError
+from gateway.mapping.profiles import Profile, ReadCsvReceipt, ReadX12Receipt
+
+EXCEPTIONS_ONLY = {"X", "N"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadReceipt:
+    """A receipt, or why there is none; `listed_only` lines mean that absent ones came as announced (W17-01 X or N)."""
+
+    receipt: Receipt | None
+    faults: tuple[Finding, ...] = ()
+    listed_only: bool = False
+    position: str = ""
+
+
+class _Fault(PermanentError):
+    """A document is no receipt."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+def _fault(code: str, message: str, remedy: str, *, at: Segment | None = None, element: int | None = None, value: str | None = None) -> _Fault:
+    return _Fault(
+        Finding(
+            code=code,
+            severity=Severity.ERROR,
+            scope=Scope.SET,
+            message=message,
+            remedy=remedy,
+            offset=at.offset if at else 0,
+            segment=at.ordinal if at else None,
+            tag=at.tag if at else None,
+            element=element,
+            value=value,
+        )
+    )
+
+
+def to_receipt(document: TransactionSet, *, profile: Profile, catalogue: Catalogue) -> ReadReceipt:
+    """A receipt from a 944 whose syntax was accepted."""
+    rules = profile.receive.x12_receipt
+    position = f"set {document.ordinal} ({document.set_id} {document.control})"
+    if rules is None:
+        raise PermanentError(f"{profile.partner} is not set up for X12 receipts: add [receive.x12_receipt] to its profile")
+    try:
+        receipt, listed_only = _read_944(_Parts.of(document), rules, profile=profile, catalogue=catalogue, position=position)
+    except _Fault as fault:
+        return ReadReceipt(receipt=None, faults=(fault.finding,), position=position)
+    return ReadReceipt(receipt=receipt, listed_only=listed_only, position=position)
+
+
+@dataclass(slots=True)
+class _Item:
+    """A W07 with what hangs under it."""
+
+    head: Segment
+    references: list[Segment]
+    exceptions: list[Segment]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A 944 cut into heading, items and total; N9 after a W13 belongs to that W13 (x12 section 7.1)."""
+
+    heading: list[Segment]
+    items: list[_Item]
+    total: Segment | None
+
+    @classmethod
+    def of(cls, document: TransactionSet) -> _Parts:
+        parts = cls([], [], None)
+        for segment in document.segments:
+            if segment.tag == "W07":
+                parts.items.append(_Item(segment, [], []))
+            elif segment.tag == "W14":
+                parts.total = segment
+            elif parts.items and segment.tag == "W13":
+                parts.items[-1].exceptions.append(segment)
+            elif parts.items:
+                parts.items[-1].references.append(segment)
+            else:
+                parts.heading.append(segment)
+        return parts
+
+    def find(self, places: Iterable[str]) -> Iterator[str]:
+        """The values at the places, in the profile's order: the heading first, then the lines."""
+        for place in places:
+            tag, mark, rest = _split_place(place)
+            for segment in [*self.heading, *(r for item in self.items for r in item.references)]:
+                if segment.tag != tag:
+                    continue
+                value = segment.get(int(rest)) if mark == "-" else (segment.get(2) if segment.get(1) == rest else "")
+                if value:
+                    yield value
+
+
+def _split_place(place: str) -> tuple[str, str, str]:
+    mark = "*" if "*" in place else "-"
+    tag, _, rest = place.partition(mark)
+    return tag, mark, rest
+
+
+def _first(values: Iterator[str]) -> str:
+    return next(values, "")
+
+
+def _read_944(parts: _Parts, rules: ReadX12Receipt, *, profile: Profile, catalogue: Catalogue, position: str) -> tuple[Receipt, bool]:
+    head = next((s for s in parts.heading if s.tag == "W17"), None)
+    if head is None or not parts.items:
+        raise _fault("receipt.empty", "the 944 has no W17 or no W07: it tells of no goods", "send the receipt with its lines again")
+    listed_only = head.get(1) in EXCEPTIONS_ONLY
+    if listed_only and rules.absent_lines == "hold":
+        raise _fault(
+            "receipt.exceptions-only",
+            f"W17-01 is {head.get(1)}: only exceptions are listed, and the profile does not say that absent lines came as announced",
+            f'if they did, set absent_lines = "as_announced" under [receive.x12_receipt] of {profile.partner} and replay the file',
+            at=head,
+            element=1,
+            value=head.get(1),
+        )
+    lines = tuple(_line(item, rules, profile=profile, catalogue=catalogue) for item in parts.items)
+    _check_total(parts, rules)
+    stated_at = _first(parts.find(rules.warehouse))
+    number = _first(parts.find(rules.receipt_number))
+    if not number:
+        raise _fault("receipt.number", "the 944 has no receipt number (W17-03)", "send it with the warehouse's receipt number", at=head, element=3)
+    references = tuple(dict.fromkeys(parts.find(rules.ra)))
+    receipt = Receipt(
+        partner=profile.partner,
+        receipt_no=number,
+        ra_reference=references[0] if references else "",
+        received_on=_received_on(parts, rules, head),
+        lines=lines,
+        final=any(_is_marked(parts, mark) for mark in rules.final),
+        warehouse=rules.warehouses.get(stated_at, ""),
+        tracking_numbers=tuple(dict.fromkeys(parts.find(rules.tracking))),
+        order_reference=_first(parts.find(rules.order)),
+        references=references,
+        position=position,
+    )
+    return receipt, listed_only
+
+
+def _is_marked(parts: _Parts, mark: str) -> bool:
+    place, _, wanted = mark.partition("=")
+    return any(value.upper() == wanted.upper() for value in parts.find((place,)))
+
+
+def _received_on(parts: _Parts, rules: ReadX12Receipt, head: Segment) -> date:
+    for value in parts.find(rules.received_on):
+        try:
+            return datetime.strptime(value[:8], "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
+        except ValueError:
+            continue
+    raise _fault("receipt.date", "the 944 has no readable date of receipt", "send it with W17-02 as CCYYMMDD", at=head, element=2, value=head.get(2))
+
+
+def _line(item: _Item, rules: ReadX12Receipt, *, profile: Profile, catalogue: Catalogue) -> ReceiptLine:
+    head = item.head
+    pieces = rules.units.get(head.get(2))
+    if pieces is None:
+        raise _fault(
+            "receipt.unit",
+            f"the unit {head.get(2)!r} is not one the profile can count in pieces ({', '.join(rules.units)})",
+            f"if it has a fixed number of pieces, add it under [receive.x12_receipt.units] of {profile.partner}, e.g. {head.get(2)} = 12, and replay",
+            at=head,
+            element=2,
+            value=head.get(2),
+        )
+    received = _quantity(head, 1) * pieces
+    by_meaning, condition = _exceptions(item, rules, pieces, profile)
+    second = by_meaning.get("second", 0)
+    good = received
+    if rules.damaged_quantity == "included":
+        good = received - second
+    if good < 0:
+        raise _fault(
+            "receipt.more-damaged-than-received",
+            f"{second} units are reported damaged, but only {received} received, and {profile.partner}'s received quantity includes the damaged ones",
+            "correct the quantities, or change damaged_quantity in the profile if the damaged units come on top",
+            at=head,
+            element=1,
+            value=head.get(1),
+        )
+    stated = _identifiers(head, rules)
+    found = catalogue.resolve(partner=profile.partner, candidates=stated)
+    if not stated:
+        raise _fault("receipt.item", "the line names no item (W07-03 to W07-07)", "send the line with its SKU or UPC", at=head, element=5)
+    return ReceiptLine(
+        stated=stated[0],
+        sku=found.sku if found else "",
+        good=good,
+        second=second,
+        missing=by_meaning.get("short", 0),
+        condition=condition,
+        position=f"segment {head.ordinal} (W07)",
+    )
+
+
+def _identifiers(head: Segment, rules: ReadX12Receipt) -> list[str]:
+    """Item identifiers in the profile's order of qualifiers; a case code last, since some put a unit's UPC there."""
+    pairs = [(head.get(q), head.get(q + 1)) for q in (4, 6, 10)]
+    ordered = [value for wanted in rules.items for qualifier, value in pairs if qualifier == wanted and value]
+    return [*ordered, *([head.get(3)] if head.get(3) else [])]
+
+
+def _exceptions(item: _Item, rules: ReadX12Receipt, pieces: int, profile: Profile) -> tuple[dict[str, int], str]:
+    from gateway.edi import dictionary
+
+    sums: dict[str, int] = {}
+    words = ""
+    for segment in item.exceptions:
+        code = segment.get(3)
+        meaning = rules.conditions.get(code)
+        if meaning is None:
+            raise _fault(
+                "receipt.condition",
+                f"the condition code {code!r} has no meaning in {profile.partner}'s profile",
+                f'ask the partner what it means, add "{code}" = "good|second|short|ignore" under [receive.x12_receipt.conditions], and replay',
+                at=segment,
+                element=3,
+                value=code,
+            )
+        sums[meaning] = sums.get(meaning, 0) + _quantity(segment, 1) * pieces
+        if meaning == "second":
+            words = (dictionary.code_meaning("412", code) or f"condition {code}").lower()
+    return sums, _plain_condition(words)
+
+
+def _plain_condition(words: str) -> str:
+    """The condition in the shortest words a returns desk uses."""
+    return "damaged" if words.startswith("damaged") else words
+
+
+def _quantity(segment: Segment, element: int) -> int:
+    text = segment.get(element)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("0.5")
+    if number != number.to_integral_value() or number < 0:
+        what = "negative" if number < 0 else "not a whole number of units"
+        raise _fault(
+            "receipt.quantity",
+            f"the quantity {text!r} is {what}",
+            "correct the quantity; to take back an earlier receipt, ask for a correction instead",
+            at=segment,
+            element=element,
+            value=text,
+        )
+    return int(number)
+
+
+def _check_total(parts: _Parts, rules: ReadX12Receipt) -> None:
+    if not rules.check_total or parts.total is None:
+        return
+    added = sum((Decimal(item.head.get(1)) for item in parts.items), Decimal(0))
+    stated = Decimal(parts.total.get(1))
+    if added != stated:
+        raise _fault(
+            "receipt.total",
+            f"lines add up to {added.normalize():f}, total says {stated.normalize():f}",
+            "correct the lines or the total (W14-01) and drop the file again; nothing of this receipt was applied",
+            at=parts.total,
+            element=1,
+            value=parts.total.get(1),
+        )
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rows of one receipt number and RA in a flat file."""
+
+    receipt_no: str
+    ra: str
+    rows: list[flatfile.Row]
+
+
+def to_csv_receipts(chunks: Iterable[bytes], *, profile: Profile, catalogue: Catalogue, today: date) -> tuple[list[ReadReceipt], list[Finding]]:
+    """Receipts from a CSV file, one per receipt number and RA; findings of the whole file, which stop it."""
+    rules = profile.receive.csv_receipt
+    if rules is None:
+        raise PermanentError(f"{profile.partner} is not set up for CSV receipts: add [receive.csv_receipt] to its profile")
+    layout = flatfile.Layout(columns=dict(rules.columns), required=frozenset(rules.required), delimiter=rules.delimiter)
+    groups: dict[tuple[str, str], _Group] = {}
+    findings: list[Finding] = []
+    for found in flatfile.read_rows(chunks, layout=layout):
+        if isinstance(found, Finding):
+            findings.append(found)
+            continue
+        key = (found.values.get("receipt_number", ""), found.values.get("ra", ""))
+        groups.setdefault(key, _Group(key[0], key[1], [])).rows.append(found)
+    read = [_csv_receipt(group, rules, profile=profile, catalogue=catalogue, today=today) for group in groups.values()]
+    return read, [f for f in findings if f.severity == Severity.ERROR]
+
+
+def _csv_receipt(group: _Group, rules: ReadCsvReceipt, *, profile: Profile, catalogue: Catalogue, today: date) -> ReadReceipt:
+    position = f"line {group.rows[0].line}"
+    try:
+        if not group.receipt_no:
+            raise _csv_fault("receipt.number", "the row has no receipt number", "fill the column receipt_number", group.rows[0])
+        lines = tuple(_csv_line(row, rules, profile=profile, catalogue=catalogue) for row in group.rows)
+        first = group.rows[0].values
+        receipt = Receipt(
+            partner=profile.partner,
+            receipt_no=group.receipt_no,
+            ra_reference=group.ra,
+            received_on=_csv_date(group.rows[0], rules, today),
+            lines=lines,
+            final=any(row.values.get("final", "").strip().upper() in rules.final_values for row in group.rows),
+            tracking_numbers=tuple(filter(None, (first.get("tracking", ""),))),
+            order_reference=first.get("order", ""),
+            references=(group.ra,) if group.ra else (),
+            position=position,
+        )
+    except _Fault as fault:
+        return ReadReceipt(receipt=None, faults=(fault.finding,), position=position)
+    return ReadReceipt(receipt=receipt, position=position)
+
+
+def _csv_fault(code: str, message: str, remedy: str, row: flatfile.Row, value: str | None = None) -> _Fault:
+    return _Fault(Finding(code=code, severity=Severity.ERROR, scope=Scope.SET, message=message, remedy=remedy, offset=0, line=row.line, value=value))
+
+
+def _csv_line(row: flatfile.Row, rules: ReadCsvReceipt, *, profile: Profile, catalogue: Catalogue) -> ReceiptLine:
+    values = row.values
+    quantity = _csv_quantity(row)
+    code = values.get("condition", "").strip().upper()
+    meaning = {k.upper(): v for k, v in rules.conditions.items()}.get(code)
+    if meaning is None:
+        raise _csv_fault(
+            "receipt.condition",
+            f"the condition {code!r} has no meaning in {profile.partner}'s profile ({', '.join(rules.conditions)} do)",
+            f'ask the partner, add {code} = "good|second|short|ignore" under [receive.csv_receipt.conditions], and replay',
+            row,
+            code,
+        )
+    stated = [text for text in (values.get("sku", "").strip(), values.get("upc", "").strip()) if text]
+    if not stated:
+        raise _csv_fault("receipt.item", "the row names no item", "fill the column sku or upc", row)
+    if any("E+" in text.upper() for text in stated):
+        raise _csv_fault("receipt.item", f"the item {stated[0]!r} was destroyed by a spreadsheet", "export the column as text and send it again", row)
+    found = catalogue.resolve(partner=profile.partner, candidates=stated)
+    return ReceiptLine(
+        stated=stated[0],
+        sku=found.sku if found else "",
+        good=quantity if meaning == "good" else 0,
+        second=quantity if meaning == "second" else 0,
+        missing=quantity if meaning == "short" else 0,
+        condition=code.lower() if meaning == "second" else "",
+        note=values.get("note", ""),
+        position=f"line {row.line}",
+    )
+
+
+def _csv_quantity(row: flatfile.Row) -> int:
+    text = row.values.get("quantity", "").strip()
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("0.5")
+    if number != number.to_integral_value() or number < 0:
+        raise _csv_fault("receipt.quantity", f"the quantity {text!r} is not a whole number of units", "correct it and drop the file again", row, text)
+    return int(number)
+
+
+def _csv_date(row: flatfile.Row, rules: ReadCsvReceipt, today: date) -> date:
+    text = row.values.get("received_on", "").strip()
+    if not text:
+        return today
+    try:
+        if rules.date_format == "iso":
+            return datetime.fromisoformat(text.replace("Z", "+00:00")).date()
+        if rules.date_format == "excel":
+            return date(1899, 12, 30) + timedelta(days=int(float(text)))
+        return datetime.strptime(text, rules.date_format).date()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        raise _csv_fault(
+            "receipt.date", f"the date {text!r} is not in the format {rules.date_format}", "correct it, or date_format", row, text
+        ) from None

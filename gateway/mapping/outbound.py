@@ -1,0 +1,203 @@
+"""An RA as the bytes a partner gets, by profile and template.
+
+The template writes the body of one set, segment by segment; nothing it prints can break the format, since every value passes `finalize`. Envelope, control
+numbers and counts are added here. The result is read back by our own reader and checker, and compared with the RA, before anyone commits it: a broken
+template cannot reach a partner.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from gateway.domain.documents import Authorization
+from gateway.edi import x12, x12_write
+from gateway.edi.syntax import Severity
+from gateway.errors import PermanentError
+from gateway.mapping.profiles import Profile, X12Identity
+
+FUNCTIONAL_IDS = {"856": "SH", "943": "AR", "180": "AN", "997": "FA", "824": "AG"}
+PURPOSES = {"original": "00", "cancel": "01", "change": "05"}
+LINE_QUANTITIES = {"856": ("SN1", 2), "943": ("W04", 1), "180": ("BLI", 3)}
+
+
+class UnsendableError(PermanentError):
+    """A document does not validate against the partner's rules and is not sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """The control numbers of one file."""
+
+    interchange: int
+    group: int
+
+
+def to_x12(ra: Authorization, *, profile: Profile, template: str, controls: Controls, purpose: str, at: datetime) -> bytes:
+    """One RA as an X12 interchange, checked."""
+    identity = _identity(profile)
+    separators = _separators(identity)
+    body = x12.parse_body(_render(template, ra, profile=profile, purpose=purpose, at=at, finalize=lambda v: _finalize_x12(v, profile, separators)))
+    if profile.send.document == "856":
+        body.append(_ctt(body))
+    content = x12.write_interchange(
+        header=envelope(identity, functional_id=FUNCTIONAL_IDS[profile.send.document], controls=controls, at=at),
+        sets=[(profile.send.document, "0001", body)],
+    )
+    check_sendable(content, ra, profile=profile)
+    return content
+
+
+def _identity(profile: Profile) -> X12Identity:
+    if profile.x12 is None:
+        raise UnsendableError(f"{profile.partner} has no [x12] part in its profile")
+    return profile.x12
+
+
+def _separators(identity: X12Identity) -> x12.Separators:
+    return x12.Separators(
+        element=identity.element.encode(),
+        component=identity.component.encode(),
+        repetition=identity.repetition.encode() or None,
+        terminator=identity.terminator.encode(),
+    )
+
+
+def envelope(identity: X12Identity, *, functional_id: str, controls: Controls, at: datetime) -> x12.Envelope:
+    """The envelope of a file to a partner."""
+    return x12.Envelope(
+        sender_qualifier=identity.our_qualifier,
+        sender=identity.our_id,
+        receiver_qualifier=identity.partner_qualifier,
+        receiver=identity.partner_id,
+        group_sender=identity.our_group or identity.our_id,
+        group_receiver=identity.partner_group or identity.partner_id,
+        functional_id=functional_id,
+        version=identity.version,
+        usage=identity.usage,
+        interchange_control=controls.interchange,
+        group_control=controls.group,
+        at=at,
+        separators=_separators(identity),
+        line_break=identity.line_break,
+    )
+
+
+def _finalize_x12(value: Any, profile: Profile, separators: x12.Separators) -> str:
+    """A value as it may stand in a segment: separators and control characters replaced, or refused, as the profile says."""
+    text = "" if value is None else str(value)
+    cleaned = x12.clean(text.replace("*", " "), separators)
+    if profile.send.forbidden == "refuse" and cleaned != text:
+        raise UnsendableError(f"the value {text!r} holds a character that {profile.partner} must not get (separator or control character)")
+    return cleaned
+
+
+def _render(template: str, ra: Authorization, *, profile: Profile, purpose: str, at: datetime, finalize: Callable[[Any], str]) -> str:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )
+    facts = {"ra": ra, "profile": profile, "purpose": PURPOSES[purpose], "at": at, "created_at": ra.created_at}
+    try:
+        return environment.from_string(template).render(facts)
+    except TemplateError as fault:
+        raise UnsendableError(f"templates/{profile.send.template}: {fault}; correct the template, the RA waits") from fault
+
+
+def _ctt(body: list[list[str]]) -> list[str]:
+    """CTT of an 856: the number of HL segments and the sum of SN102 (x12 section 7.3)."""
+    levels = sum(1 for segment in body if segment[0] == "HL")
+    units = sum(int(segment[2]) for segment in body if segment[0] == "SN1")
+    return ["CTT", str(levels), str(units)]
+
+
+def check_sendable(content: bytes, ra: Authorization, *, profile: Profile) -> None:
+    """Read back what was written: no error finding, the RA number in it, and every unit."""
+    if len(ra.ra) > profile.send.ra_limit:
+        raise UnsendableError(
+            f"the RA number {ra.ra} has {len(ra.ra)} characters, {profile.partner}'s shortest reference field holds {profile.send.ra_limit}"
+        )
+    units, named = 0, False
+    tag, element = LINE_QUANTITIES[profile.send.document]
+    for event in x12.read_sets([content]):
+        for finding in getattr(event, "findings", ()):
+            if finding.severity == Severity.ERROR:
+                raise UnsendableError(f"{ra.ra}: {finding.where()}: {finding.message}. Correct templates/{profile.send.template} or the item's data")
+        if isinstance(event, x12.TransactionSet):
+            units += sum(int(s.get(element)) for s in event.segments if s.tag == tag)
+            named = any(ra.ra in s.elements for s in event.segments)
+    if not named or units != ra.units:
+        raise UnsendableError(
+            f"{ra.ra}: read back, the document {'names the RA' if named else 'does not name the RA'} and has {units} units instead of {ra.units}; "
+            f"correct templates/{profile.send.template}"
+        )
+
+
+def to_csv(ra: Authorization, *, profile: Profile, template: str, purpose: str, at: datetime) -> bytes:
+    """One RA as CSV, checked by reading it back."""
+    text = _render(template, ra, profile=profile, purpose=purpose, at=at, finalize=_finalize_cell)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    column = next((name for name in (rows[0] if rows else {}) if name in ("quantity", "qty")), None)
+    units = sum(int(row[column]) for row in rows) if column else -1
+    uneven = any(None in row or None in row.values() for row in rows)
+    if uneven or units != ra.units:
+        raise UnsendableError(
+            f"{ra.ra}: read back, the CSV has {units} units instead of {ra.units}, or uneven rows; correct templates/{profile.send.template}"
+        )
+    return text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+
+
+def _finalize_cell(value: Any) -> str:
+    """A value as one CSV cell, quoted where it must be."""
+    text = "" if value is None else " ".join(str(value).split())
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',";|\t') else text
+
+
+def file_name(profile: Profile, *, ra: str, document: str, controls: Controls | None, number: int, at: datetime) -> str:
+    """The name of a file by the profile's pattern."""
+    control = f"{controls.interchange:09d}" if controls else f"{number:09d}"
+    tokens = {
+        "partner": profile.partner,
+        "document": document,
+        "ra": ra,
+        "date": f"{at:%Y%m%d}",
+        "time": f"{at:%H%M%S}",
+        "sequence": f"{number:06d}",
+        "control": control,
+    }
+    try:
+        return profile.send.file_name.format(**tokens)
+    except (KeyError, IndexError, ValueError) as fault:
+        raise UnsendableError(
+            f"{profile.partner}: send.file_name {profile.send.file_name!r}: unknown token {fault}; known: {', '.join(tokens)}"
+        ) from fault
+
+
+def to_acknowledgement(segments: list[list[str]], *, profile: Profile, controls: Controls, at: datetime) -> bytes:
+    """A 997 interchange around the body of one acknowledgement."""
+    identity = _identity(profile)
+    return x12.write_interchange(header=envelope(identity, functional_id="FA", controls=controls, at=at), sets=[("997", "0001", segments)])
+
+
+def to_ta1(segment: list[str], *, profile: Profile, controls: Controls, at: datetime) -> bytes:
+    """An interchange that holds one TA1."""
+    return x12_write.write_acknowledgement(header=envelope(_identity(profile), functional_id="FA", controls=controls, at=at), segments=[segment])
+
+
+def words(template: str, facts: dict[str, Any], *, longest: int | None = None) -> str:
+    """A sentence or page from a template, on one line when `longest` is given and cut there at a word, never inside a number."""
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    text = environment.from_string(template).render(facts)
+    if longest is None:
+        return text
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    tail = " … (more in the gateway)"
+    return line[: longest - len(tail)].rsplit(" ", 1)[0].rstrip(",;:") + tail

@@ -1,0 +1,162 @@
+"""Files in and out, the documents in them, and control numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from gateway.store import database
+from gateway.store.schema import control_numbers, file_documents, files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file as the book holds it; `content` only for files we made."""
+
+    id: int
+    direction: str
+    partner: str
+    name: str
+    sha256: str
+    size: int
+    state: str
+    outcome: str
+    reason: str
+    control: str
+    duplicate_of: int | None
+    resend_of: int | None
+    resends: int
+    place: str
+    folder: str
+    content: bytes | None
+    side_text: str
+    arrived_at: datetime
+
+
+def _file(row: dict[str, Any]) -> File:
+    fields = {name: row[name] for name in File.__dataclass_fields__ if name != "arrived_at"}
+    return File(**fields, arrived_at=database.moment(row["arrived_at"]))
+
+
+def add(connection: Connection, *, at: datetime, **fields: Any) -> int:
+    """Write a file row; its number."""
+    made = database.insert_new(connection, files, {**fields, "arrived_at": database.instant(at)})
+    return int(made or 0)
+
+
+def load(connection: Connection, file_id: int) -> File | None:
+    """A file by its number."""
+    row = database.row(connection, select(files).where(files.c.id == file_id))
+    return _file(row) if row else None
+
+
+def list_files(connection: Connection, *criteria: Any) -> list[File]:
+    """Files that meet the criteria, oldest first, without their contents' cost."""
+    return [_file(row) for row in database.rows(connection, select(files).where(*criteria).order_by(files.c.id))]
+
+
+def change(connection: Connection, file_id: int, **values: Any) -> None:
+    """Write what became of a file."""
+    plain = {name: database.instant(value) if isinstance(value, datetime) else value for name, value in values.items()}
+    connection.execute(update(files).where(files.c.id == file_id).values(**plain))
+
+
+def same_content(connection: Connection, *, partner: str, sha256: str, before: int) -> File | None:
+    """The first earlier file of a partner with this content that was used."""
+    used = files.c.outcome.in_(["applied", "partial"])
+    where = (files.c.direction == "in", files.c.partner == partner, files.c.sha256 == sha256, files.c.id < before, used)
+    found = list_files(connection, *where)
+    return found[0] if found else None
+
+
+def same_control(connection: Connection, *, partner: str, sender: str, control: str, before: int) -> File | None:
+    """An earlier used file of a partner whose interchange has this control number."""
+    where = (
+        files.c.direction == "in",
+        files.c.partner == partner,
+        files.c.sender == sender,
+        files.c.control == control,
+        files.c.id < before,
+        files.c.outcome.in_(["applied", "partial"]),
+    )
+    found = list_files(connection, *where)
+    return found[0] if found else None
+
+
+def in_place(connection: Connection, *, partner: str, place: str) -> File | None:
+    """The file that was claimed to a place."""
+    found = list_files(connection, files.c.direction == "in", files.c.partner == partner, files.c.place == place)
+    return found[0] if found else None
+
+
+def unfinished(connection: Connection) -> list[File]:
+    """Files taken in or made, but not yet handled to the end."""
+    return list_files(connection, files.c.state.in_(["taken", "pending", "staged"]))
+
+
+def add_document(connection: Connection, **fields: Any) -> int:
+    """Write one document of a file."""
+    made = database.insert_new(connection, file_documents, fields)
+    return int(made or 0)
+
+
+def documents_of(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
+    """Documents that meet the criteria, with the name of their file."""
+    statement = (
+        select(file_documents, files.c.name.label("file_name"), files.c.state.label("delivery"), files.c.settled_at.label("delivered_at"))
+        .join(files, files.c.id == file_documents.c.file_id)
+        .where(*criteria)
+        .order_by(file_documents.c.id)
+    )
+    return database.rows(connection, statement)
+
+
+def documents_in(connection: Connection, file_id: int) -> list[dict[str, Any]]:
+    """The documents of one file."""
+    return documents_of(connection, file_documents.c.file_id == file_id)
+
+
+def sent_documents(connection: Connection, *, partner: str, group_control: str) -> list[dict[str, Any]]:
+    """The documents we sent to a partner under a group control number (compared as a number: `1` is `0001`)."""
+    wanted = group_control.lstrip("0") or "0"
+    return documents_of(
+        connection,
+        file_documents.c.direction == "out",
+        file_documents.c.partner == partner,
+        file_documents.c.group_control == wanted,
+        files.c.resend_of.is_(None),
+    )
+
+
+def documents_for(connection: Connection, ra: str) -> list[dict[str, Any]]:
+    """The documents sent for an RA."""
+    return documents_of(connection, file_documents.c.direction == "out", file_documents.c.ra == ra)
+
+
+def change_document(connection: Connection, document_id: int, **values: Any) -> None:
+    """Write what became of a document."""
+    plain = {name: database.instant(value) if isinstance(value, datetime) else value for name, value in values.items()}
+    connection.execute(update(file_documents).where(file_documents.c.id == document_id).values(**plain))
+
+
+def overdue_documents(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
+    """Documents whose acknowledgement is overdue."""
+    late = file_documents.c.expected_by <= database.instant(now)
+    return documents_of(connection, late, file_documents.c.acknowledgement == "awaiting")
+
+
+def next_control(connection: Connection, *, partner: str, kind: str, first: int) -> int:
+    """Take the next control number, in the caller's transaction: without gap when it commits, without trace when it does not (R-065)."""
+    where = (control_numbers.c.partner == partner) & (control_numbers.c.kind == kind)
+    database.insert_new(connection, control_numbers, {"partner": partner, "kind": kind, "last": first - 1})
+    connection.execute(update(control_numbers).where(where).values(last=control_numbers.c.last + 1))
+    return int(connection.execute(select(control_numbers.c.last).where(where)).scalar_one())
+
+
+def count_by_outcome(connection: Connection) -> dict[str, int]:
+    """How many files by direction and outcome."""
+    statement = select(files.c.direction, files.c.outcome, func.count()).group_by(files.c.direction, files.c.outcome)
+    return {f"{direction}.{outcome or 'open'}": count for direction, outcome, count in connection.execute(statement)}
