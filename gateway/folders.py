@@ -117,7 +117,7 @@ class PartnerFolders:
                 self._forget_all_but(inbox, present)
                 for path, status in sorted(present.items(), key=lambda pair: (pair[1].st_mtime_ns, pair[0].name)):
                     if self._ready(path, status, now=now):
-                        claimed += self._claim(path, kind)
+                        claimed += self._claim(path, kind, status.st_mtime_ns)
         return claimed
 
     def waiting(self) -> list[tuple[str, bool]]:
@@ -139,7 +139,8 @@ class PartnerFolders:
     def claim_incomplete(self, path: Path) -> list[Claimed]:
         """Take an incomplete file after all, to report it."""
         with self._lock:
-            return self._claim(path, next(kind for kind, inbox in self.inboxes.items() if inbox == path.parent))
+            kind = next(kind for kind, inbox in self.inboxes.items() if inbox == path.parent)
+            return self._claim(path, kind, path.stat().st_mtime_ns if path.exists() else 0)
 
     def _candidates(self, inbox: Path) -> Iterator[tuple[Path, os.stat_result]]:
         try:
@@ -189,8 +190,8 @@ class PartnerFolders:
             return True
         return x12.sniff(head) != "x12" or x12.is_complete(tail=tail, head=head)
 
-    def _claim(self, path: Path, kind: str) -> list[Claimed]:
-        place = f"{kind}.{uuid.uuid4().hex[:12]}.{path.name}"
+    def _claim(self, path: Path, kind: str, modified: int) -> list[Claimed]:
+        place = f"{kind}.{modified:020d}-{uuid.uuid4().hex[:8]}.{path.name}"  # sorts as written, so that older files are read first
         try:
             os.rename(path, self.processing / place)
         except (FileNotFoundError, PermissionError):

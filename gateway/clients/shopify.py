@@ -176,13 +176,12 @@ class Shopify:
 
     def _shipped(self, gid: str) -> dict[str, int]:
         """Shipped units by order line, over the order's fulfilments with status SUCCESS (shopify-api 4.2)."""
-        first = 15
-        found = self._read("OrderShipped", {"id": gid, "first": first})["order"]
-        while found["fulfillmentsCount"]["count"] > len(found["fulfillments"]) and first < 240:
-            first *= 4
-            found = self._read("OrderShipped", {"id": gid, "first": first})["order"]
+        found = self._read("OrderShipped", {"id": gid})["order"]
+        listed = found["fulfillments"]
+        if found["fulfillmentsCount"]["count"] > len(listed):
+            listed = self._read("OrderFulfillments", {"id": gid})["order"]["fulfillments"]
         shipped: dict[str, int] = {}
-        for fulfilment in found["fulfillments"]:
+        for fulfilment in listed:
             if fulfilment["status"] != "SUCCESS":
                 continue
             for line in self._fulfilled(fulfilment):
@@ -191,8 +190,9 @@ class Shopify:
         return shipped
 
     def _fulfilled(self, fulfilment: dict[str, Any]) -> list[dict[str, Any]]:
-        lines = list(fulfilment["fulfillmentLineItems"]["nodes"])
-        page = fulfilment["fulfillmentLineItems"]["pageInfo"]
+        first = fulfilment.get("fulfillmentLineItems") or {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": None}}
+        lines = list(first["nodes"])
+        page = first["pageInfo"]
         while page["hasNextPage"]:
             answer = self._read("FulfillmentLinesPage", {"id": fulfilment["id"], "after": page["endCursor"]})
             lines += answer["fulfillment"]["fulfillmentLineItems"]["nodes"]

@@ -84,18 +84,22 @@ query OrderForImport($id: ID!, $after: String) {{
   }}
 }}""",
     "OrderShipped": f"""
-query OrderShipped($id: ID!, $first: Int!) {{
+query OrderShipped($id: ID!) {{
   order(id: $id) {{
     id
     fulfillmentsCount {{ count precision }}
-    fulfillments(first: $first) {{
+    fulfillments(first: 15) {{
       id status
       fulfillmentLineItems(first: 25) {{ nodes {{ id quantity lineItem {{ id }} }} {_PAGE} }}
     }}
   }}
 }}""",
+    "OrderFulfillments": """
+query OrderFulfillments($id: ID!) {
+  order(id: $id) { id fulfillments(first: 250) { id status } }
+}""",
     "FulfillmentLinesPage": f"""
-query FulfillmentLinesPage($id: ID!, $after: String!) {{
+query FulfillmentLinesPage($id: ID!, $after: String) {{
   fulfillment(id: $id) {{
     id
     fulfillmentLineItems(first: 100, after: $after) {{ nodes {{ id quantity lineItem {{ id }} }} {_PAGE} }}

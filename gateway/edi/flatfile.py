@@ -51,12 +51,14 @@ def read_rows(chunks: Iterable[bytes], layout: Layout) -> Iterator[Row | Finding
     """The rows of a file and what is wrong with it, in its order."""
     oddities: list[Finding] = []
     lines = _Lines(_texts(chunks, layout.encoding, oddities))
-    rows = _cells(lines, layout)
+    rows = _cells(lines, layout, oddities)
     opening = next(rows, None)
-    yield from _taken(oddities)
-    if opening is None:
+    told = _taken(oddities)
+    yield from told
+    if opening is None and not told:
         remedy = "Nothing to do; ask the sender if rows were expected."
         yield _finding("flat.empty", Severity.NOTE, "The file is empty.", remedy)
+    if opening is None:
         return
     line, cells = opening
     columns = _columns(cells, layout)
@@ -171,7 +173,7 @@ def _and_end(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield b""
 
 
-def _cells(lines: _Lines, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+def _cells(lines: _Lines, layout: Layout, oddities: list[Finding]) -> Iterator[tuple[int, list[str]]]:
     """The cells of each row that is not blank, with the number of its first line."""
     source = iter(lines)
     first = next((line for line in source if line.strip(" \n\x1a\0")), None)
@@ -187,10 +189,15 @@ def _cells(lines: _Lines, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE
     reader = csv.reader(chain([first], source), delimiter=delimiter, quotechar=layout.quote or None, quoting=quoting)
     line = before + 1
-    for cells in reader:
-        if any(cell.strip(" \x1a\0") for cell in cells):
-            yield line, cells
-        line = before + 1 + reader.line_num
+    try:
+        for cells in reader:
+            if any(cell.strip(" \x1a\0") for cell in cells):
+                yield line, cells
+            line = before + 1 + reader.line_num
+    except csv.Error as error:
+        message = f"The rows cannot be read from here on: {error}."
+        remedy = "Look for a quotation mark that is not closed."
+        oddities.append(_finding("flat.unreadable", Severity.ERROR, message, remedy, line=line))
 
 
 def _guess(line: str) -> str:

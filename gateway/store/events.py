@@ -64,6 +64,11 @@ def of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
     return list_events(connection, events.c.rma == rma)
 
 
+def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
+    """The story of a file."""
+    return list_events(connection, events.c.file_id == file_id)
+
+
 def _digest(before: str, row: dict[str, Any]) -> str:
     return hashlib.sha256((before + database.pack([row[name] for name in SEALED])).encode()).hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, func, select, update
 
 from gateway.domain.documents import ZERO, Refund
 from gateway.domain.ordering import ExchangeOrder
-from gateway.domain.refunding import Assessment, Credit
+from gateway.domain.refunding import Assessment, Credit, Settlement
 from gateway.store import database, documents
 from gateway.store.schema import credit_invoices, exchange_orders, refund_lines, refunds, stock_exports, stock_ledger
 
@@ -202,6 +203,27 @@ def add_invoice(connection: Connection, *, refund: Refund, credit: Credit, rma: 
     return number
 
 
+def settlements(invoice: dict[str, Any]) -> list[Settlement]:
+    """How a credit invoice was settled."""
+    return [Settlement(kind=s["kind"], amount=Decimal(s["amount"]), detail=s["detail"]) for s in json.loads(invoice["settlements"])]
+
+
+def returns_with_stock(connection: Connection) -> list[str]:
+    """The RMAs for which stock was posted."""
+    return [str(r[0]) for r in connection.execute(select(stock_ledger.c.rma).where(stock_ledger.c.rma.is_not(None)).distinct())]
+
+
+def credited_for(connection: Connection, rma: str) -> dict[str, int]:
+    """Units credited by the refunds of a return, by SKU."""
+    statement = (
+        select(refund_lines.c.sku, func.sum(refund_lines.c.imported))
+        .join(refunds, refunds.c.refund_id == refund_lines.c.refund_id)
+        .where(refunds.c.rma == rma, refunds.c.status == "imported")
+        .group_by(refund_lines.c.sku)
+    )
+    return {sku: int(total) for sku, total in connection.execute(statement)}
+
+
 def list_invoices(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Credit invoices that meet the criteria."""
     return database.rows(connection, select(credit_invoices).where(*criteria).order_by(credit_invoices.c.number))
@@ -209,11 +231,9 @@ def list_invoices(connection: Connection, *criteria: Any) -> list[dict[str, Any]
 
 def open_exchange_credit(connection: Connection, order_id: str) -> Decimal:
     """Credit of an order settled as exchange credit, less what was paid out for it since."""
-    import json
-
     total = ZERO
     for invoice in list_invoices(connection, credit_invoices.c.order_id == order_id):
-        total += sum((Decimal(s["amount"]) for s in json.loads(invoice["settlements"]) if s["kind"] in ("exchange credit", "store credit")), ZERO)
+        total += sum((s.amount for s in settlements(invoice) if s.kind in ("exchange credit", "store credit")), ZERO)
     paid = list_refunds(connection, refunds.c.order_id == order_id, refunds.c.status == "imported", refunds.c.credit == "0.00")
     return total - sum((Decimal(row["cash"]) for row in paid), ZERO)
 

@@ -200,6 +200,24 @@ def list_authorizations(connection: Connection, *, states: Iterable[RaState], pa
     return [_held_authorization(row) for row in database.rows(connection, statement)]
 
 
+def every_authorization(connection: Connection) -> list[HeldAuthorization]:
+    """Every RA, in the order they were made."""
+    return [
+        _held_authorization(row)
+        for row in database.rows(connection, select(authorizations).order_by(authorizations.c.created_at, authorizations.c.ra))
+    ]
+
+
+def count_by_state(connection: Connection) -> dict[str, int]:
+    """How many RAs are in each state."""
+    return {state: count for state, count in connection.execute(select(authorizations.c.state, func.count()).group_by(authorizations.c.state))}
+
+
+def receipts_in(connection: Connection, file_id: int) -> list[HeldReceipt]:
+    """The receipts that came in a file."""
+    return list_receipts(connection, receipts.c.file_id == file_id)
+
+
 def waited_out(connection: Connection, *, now: datetime) -> list[str]:
     """RMAs of partly received RAs whose partial wait is over (R-091)."""
     statement = (

@@ -1,0 +1,194 @@
+"""The story of a return, a file, or anything with a name: find, explain, trace."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.receiving import Decision
+from gateway.errors import PermanentError
+from gateway.store import effects, events, files, ledger, returns, searching
+from gateway.store.returns import HeldReturn
+from gateway.views import records
+
+
+class NothingFoundError(PermanentError):
+    """Nothing in the book has this name or number."""
+
+
+def find(connection: Connection, text: str) -> list[dict[str, str]]:
+    """Whatever an identifier names, exact matches first: RMA, RA, order, refund, tracking number, SKU, UPC, receipt, file, control number."""
+    return searching.find(connection, text.strip())
+
+
+def story(connection: Connection, rma: str) -> dict[str, Any]:
+    """A return with its RAs, receipts, decision, money, stock, effects and timeline."""
+    held = returns.load_return(connection, rma)
+    if held is None:
+        raise NothingFoundError(f"RMA {rma} is not in the book; `gateway job LoopImportReturnAuthorizations --rma {rma}` imports it")
+    decided = returns.load_decision(connection, rma)
+    return {
+        "rma": rma,
+        "order": held.document.order_name,
+        "loop_state": held.document.state,
+        "hold": held.hold or held.none_because,
+        "exchange": held.exchange_state,
+        "waits_for": waits_for(connection, held),
+        "ras": [row for row in records.authorizations(connection) if row["rma"] == rma],
+        "receipts": [
+            row for row in records.all_receipts(connection) if row["ra"] in {a.document.ra for a in returns.authorizations_of(connection, rma)}
+        ],
+        "decision": plain_decision(decided) if decided else None,
+        "refunds": [row for row in records.all_refunds(connection) if row["rma"] == rma],
+        "invoices": [row for row in records.all_invoices(connection) if row["rma"] == rma],
+        "orders": [row for row in records.all_orders(connection) if row["rma"] == rma],
+        "stock": [row for row in ledger.movements(connection) if row["rma"] == rma],
+        "effects": [row for row in records.all_effects(connection) if row["target"] == rma],
+        "tasks": [row for row in records.all_tasks(connection) if row["rma"] == rma and row["open"]],
+        "timeline": timeline(connection, rma),
+    }
+
+
+def plain_decision(decided: dict[str, Any]) -> dict[str, Any]:
+    """A decision with its rule, inputs and settings version."""
+    decision: Decision = decided["decision"]
+    return {
+        "verdict": decision.verdict.value,
+        "rule": decision.rule,
+        "reasons": [str(reason) for reason in decision.reasons],
+        "sentences": list(decision.sentences),
+        "candidates": list(decision.candidates),
+        "inputs": decided["inputs"],
+        "settings_version": decided["settings_version"],
+        "decided_at": decided["decided_at"],
+        "confirmed_at": decided["confirmed_at"],
+    }
+
+
+def timeline(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """Every event of a return, in order of time."""
+    found = events.of_return(connection, rma)
+    return sorted(
+        ({"at": e["at"], "word": e["word"], "actor": e["actor"], "text": e["text"], "file_id": e["file_id"], "ra": e["ra"]} for e in found),
+        key=lambda e: e["at"],
+    )
+
+
+def waits_for(connection: Connection, held: HeldReturn) -> str:
+    """What the next step waits for, in words."""
+    if held.hold:
+        return held.hold
+    if held.exchange_state == "waiting for exchange order":
+        return held.exchange_state
+    doubtful = [e for e in effects.of_target(connection, held.document.rma) if e.state.value in ("in_doubt", "intended")]
+    if doubtful:
+        return f"the outcome of {doubtful[0].kind} ({doubtful[0].state.value.replace('_', ' ')}: {doubtful[0].cause or 'not sent yet'})"
+    states = {ra.state.value for ra in returns.authorizations_of(connection, held.document.rma)}
+    words = {
+        "imported": "the document to the partner",
+        "queued": "the partner's folder",
+        "sent": "the partner's acknowledgement and receipt",
+        "acknowledged": "the partner's receipt",
+        "partly received": "the rest of the goods, a final mark, or the end of the partial wait",
+        "received in full": "the decision",
+        "process requested": "Loop to close the return",
+        "flagged": "a person to review it in Loop Admin",
+        "processed": "the refund in Shopify",
+    }
+    return next((words[state] for state in words if state in states), "")
+
+
+def explain(connection: Connection, rma: str) -> list[str]:
+    """Why a return stands where it stands, in sentences with rule, numbers and places (R-180)."""
+    found = story(connection, rma)
+    said = [f"RMA {rma} (order {found['order']}) is {found['loop_state']} in Loop."]
+    for ra in found["ras"]:
+        said.append(f"{ra['ra']} for {ra['warehouse']} ({ra['partner']}) is {ra['state']}" + (f": {ra['hold']}." if ra["hold"] else "."))
+    if found["hold"]:
+        said.append(f"It is held or has nothing to send: {found['hold']}.")
+    if found["decision"]:
+        said += explain_decision(connection, rma, found["decision"])
+    said += [
+        f"{e['kind']} was tried {e['attempts']} time(s) and is {e['state'].replace('_', ' ')}: {e['cause'] or 'not sent yet'}."
+        for e in found["effects"]
+    ]
+    said += [f"Refund {r['refund_id']}: {r['status']}, credit {r['credit']} {r['currency']}, cash {r['cash']}" + (f" ({r['reason']})." if r["reason"] else ".") for r in found["refunds"]]  # fmt: skip
+    said += [f"Exchange order {o['name']}: A/R {o['ar']} {o['currency']}." for o in found["orders"]]
+    said += [f"Needs a person: {t['text']}." + (f" To do: {t['advice']}." if t["advice"] else "") for t in found["tasks"]]
+    if found["waits_for"]:
+        said.append(f"It waits for {found['waits_for']}.")
+    return said
+
+
+def explain_decision(connection: Connection, rma: str, decision: dict[str, Any]) -> list[str]:
+    """The decision in sentences: what came, from which file and line, and the rule."""
+    words = {"process": "processed", "flag": "flagged", "remove": "processed without the missing units"}
+    said = []
+    for source in decision["inputs"]:
+        said.append(f"Receipt {source['receipt']} (file {source['file']}, {source['position']}) says: {'; '.join(source['lines'])}.")
+    received = sum(
+        line["good"] + line["second"] for ra in returns.authorizations_of(connection, rma) for line in returns.lines_of(connection, ra.document.ra)
+    )
+    expected = sum(ra.document.units for ra in returns.authorizations_of(connection, rma))
+    why = "; ".join(decision["sentences"]).rstrip(".")
+    said.append(
+        f'It was {words[decision["verdict"]]} under the rule "{decision["rule"]}", because {received} of {expected} units came: {why}'
+        + missing_value(connection, rma)
+        + f" (settings {decision['settings_version']})."
+    )
+    said += [f"Which unit is missing is not known: {candidate}." for candidate in decision["candidates"]]
+    return said
+
+
+def missing_value(connection: Connection, rma: str) -> str:
+    """What the missing units are worth, when any are missing."""
+    total, missing = 0, 0
+    for ra in returns.authorizations_of(connection, rma):
+        worth = {line.sku: (line.value + line.tax, line.quantity) for line in ra.document.lines}
+        for row in returns.lines_of(connection, ra.document.ra):
+            units = row["expected"] - row["good"] - row["second"]
+            value, quantity = worth.get(row["sku"], (0, 1))
+            total += value * units / quantity
+            missing += units
+    return f", value {total:.2f}" if missing else ""
+
+
+def trace(connection: Connection, name: str) -> list[dict[str, Any]]:
+    """Everything about a file, by its name, number or hash."""
+    found = []
+    for file in searching.files_named(connection, name):
+        found.append(
+            {
+                "id": file.id,
+                "name": file.name,
+                "direction": file.direction,
+                "partner": file.partner,
+                "state": file.state,
+                "outcome": file.outcome,
+                "reason": file.reason,
+                "size": file.size,
+                "sha256": file.sha256,
+                "control": file.control,
+                "place": file.place,
+                "side_text": file.side_text,
+                "documents": [
+                    {k: row[k] for k in ("document", "group_control", "set_control", "ra", "version", "validation", "acknowledgement", "reason")}
+                    for row in files.documents_in(connection, file.id)
+                ],
+                "receipts": [
+                    f"{held.document.receipt_no} → {held.ra or held.reason} ({held.state})" for held in returns.receipts_in(connection, file.id)
+                ],
+                "events": [{"at": e["at"], "text": e["text"]} for e in events.of_file(connection, file.id)],
+            }
+        )
+    if not found:
+        raise NothingFoundError(f"no file is called {name!r}; `gateway find` looks for other identifiers")
+    return found
+
+
+def facts_of(event: dict[str, Any]) -> dict[str, Any]:
+    """The facts of an event."""
+    loaded: dict[str, Any] = json.loads(event["facts"])
+    return loaded

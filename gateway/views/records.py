@@ -1,0 +1,169 @@
+"""Everything in the book as plain records, in the documented shapes (`gateway export --json`, schema `gateway-export-1`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.receiving import Decision
+from gateway.store import effects, events, files, ledger, returns
+
+SCHEMA = "gateway-export-1"
+
+
+def authorizations(connection: Connection) -> list[dict[str, Any]]:
+    """RAs with their lines, decision and acknowledgement."""
+    found = []
+    for held in returns.every_authorization(connection):
+        ra = held.document
+        decided = returns.load_decision(connection, ra.rma)
+        decision: Decision | None = decided["decision"] if decided else None
+        found.append(
+            {
+                "ra": ra.ra,
+                "rma": ra.rma,
+                "version": ra.version,
+                "partner": ra.partner,
+                "warehouse": ra.warehouse,
+                "state": held.state.value,
+                "hold": held.hold,
+                "decision": {"remove": "process"}.get(decision.verdict.value, decision.verdict.value) if decision else "none",
+                "reasons": [str(reason) for reason in decision.reasons] if decision else [],
+                "ack": acknowledgement(connection, ra.ra),
+                "lines": [line(row) for row in returns.lines_of(connection, ra.ra)],
+            }
+        )
+    return found
+
+
+def line(row: dict[str, Any]) -> dict[str, Any]:
+    """One RA line: expected = good + second + missing + not returned."""
+    missing = row["expected"] - row["good"] - row["second"] - row["not_returned"]
+    names = ("sku", "expected", "good", "second", "not_returned", "over")
+    return {name: row[name] for name in names} | {"missing": missing}
+
+
+def acknowledgement(connection: Connection, ra: str) -> str:
+    """The acknowledgement of the newest document sent for an RA."""
+    sent = files.documents_for(connection, ra)
+    word = sent[-1]["acknowledgement"] if sent else "not expected"
+    return {"not expected": "not_expected", "accepted with errors": "accepted"}.get(word, word)
+
+
+def all_files(connection: Connection) -> list[dict[str, Any]]:
+    """Files in and out."""
+    names = ("id", "direction", "partner", "name", "sha256", "size", "reason", "control", "resend_of", "resends")
+    return [{name: getattr(f, name) for name in names} | {"outcome": f.outcome or f.state} for f in files.list_files(connection)]
+
+
+def all_receipts(connection: Connection) -> list[dict[str, Any]]:
+    """Receipt lines."""
+    hashes = {f.id: f.sha256 for f in files.list_files(connection)}
+    return [
+        {
+            "partner": held.document.partner,
+            "receipt_no": held.document.receipt_no,
+            "ra": held.ra or "",
+            "ra_reference": held.document.ra_reference,
+            "state": held.state,
+            "sku": one.sku or one.stated,
+            "good": one.good,
+            "second": one.second,
+            "file_sha256": hashes.get(held.file_id or 0, ""),
+        }
+        for held in returns.list_receipts(connection)
+        for one in held.document.lines
+    ]
+
+
+def all_effects(connection: Connection) -> list[dict[str, Any]]:
+    """Effects outside."""
+    names = ("id", "kind", "target", "version", "attempts", "cause")
+    return [{name: getattr(e, name) for name in names} | {"state": e.state.value} for e in effects.list_effects(connection)]
+
+
+def all_refunds(connection: Connection) -> list[dict[str, Any]]:
+    """Refunds with their message."""
+    names = ("refund_id", "order_id", "rma", "credit", "cash", "currency", "status")
+    return [{name: row[name] for name in names} | {"reason": row["message"]} for row in ledger.list_refunds(connection)]
+
+
+def all_invoices(connection: Connection) -> list[dict[str, Any]]:
+    """Credit invoices with their settlement."""
+    return [row | {"settlements": json.loads(row["settlements"])} for row in ledger.list_invoices(connection)]
+
+
+def all_stock(connection: Connection) -> list[dict[str, Any]]:
+    """The stock ledger."""
+    return [
+        {
+            "warehouse": row["warehouse"],
+            "sku": row["sku"],
+            "qty": row["quantity"],
+            "cause": row["cause"],
+            "ref": row["reference"],
+            "remark": row["remark"],
+            "time": row["posted_at"],
+        }
+        for row in ledger.movements(connection)
+    ]
+
+
+def all_orders(connection: Connection) -> list[dict[str, Any]]:
+    """Exchange orders."""
+    names = (
+        "order_id",
+        "name",
+        "rma",
+        "original_order",
+        "merchandise",
+        "tax",
+        "misc_charge",
+        "misc_label",
+        "discount",
+        "collected",
+        "ar",
+        "currency",
+    )
+    return [{name: row[name] for name in names} for row in ledger.list_orders(connection)]
+
+
+def all_tasks(connection: Connection) -> list[dict[str, Any]]:
+    """Everything that needed a person."""
+    names = ("id", "kind", "subject", "rma", "text", "advice", "open", "opened_at", "closed_at", "closed_because")
+    return [{name: row[name] for name in names} for row in events.list_tasks(connection)]
+
+
+def all_alerts(connection: Connection) -> list[dict[str, Any]]:
+    """Alerts."""
+    names = ("id", "kind", "subject", "text", "open", "times", "first_at", "last_at")
+    return [{name: row[name] for name in names} for row in events.list_alerts(connection)]
+
+
+def all_runs(connection: Connection) -> list[dict[str, Any]]:
+    """Runs of jobs."""
+    return [row | {"reasons": json.loads(row["reasons"])} for row in events.list_runs(connection)]
+
+
+KINDS: dict[str, Callable[[Connection], list[dict[str, Any]]]] = {
+    "ras": authorizations,
+    "files": all_files,
+    "receipts": all_receipts,
+    "effects": all_effects,
+    "refunds": all_refunds,
+    "invoices": all_invoices,
+    "stock": all_stock,
+    "orders": all_orders,
+    "tasks": all_tasks,
+    "alerts": all_alerts,
+    "runs": all_runs,
+}
+
+
+def export(connection: Connection, kind: str | None = None) -> dict[str, Any]:
+    """The whole book, or one kind of record."""
+    chosen = {kind: KINDS[kind]} if kind else KINDS
+    return {"schema": SCHEMA} | {name: read(connection) for name, read in chosen.items()}

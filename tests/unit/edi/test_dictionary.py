@@ -1,0 +1,155 @@
+"""The inside of a set: order, elements, relations, codes, and which faults make a receipt unusable."""
+
+import pytest
+from x12_cases import RECEIPT, inside
+
+from gateway.edi import dictionary, x12
+from gateway.edi.dictionary_words import ELEMENT_CODES, SEGMENT_CODES
+from gateway.edi.syntax import Severity
+
+E, N = Severity.ERROR, Severity.NOTE
+
+
+def brief(findings):
+    return [(finding.severity, finding.segment, finding.tag, finding.element, finding.ack) for finding in findings]
+
+
+def without(tag):
+    return "\n".join(line for line in RECEIPT.splitlines() if not line.startswith(tag + "*"))
+
+
+def test_it_finds_nothing_in_a_good_receipt():
+    assert inside(RECEIPT) == [] and inside(RECEIPT, "005010") == []
+
+
+ORDER = {
+    "an unknown segment": (RECEIPT + "ZZ9*X", [(E, 13, "ZZ9", None, "1")]),
+    "a segment of another set": (RECEIPT.replace("W08*U*UPSN", "TD5*B*2*UPSN"), [(N, 6, "TD5", None, "6")]),
+    "goods in a segment of another set": (RECEIPT.replace("W14*3*3", "LIN**SK*X\nW14*3*3"), [(E, 12, "LIN", None, "6")]),
+    "a segment too late": (RECEIPT.replace("W14*3*3", "G61*IC*ANN*TE*555\nW14*3*3"), [(N, 12, "G61", None, "7")]),
+    "an exception before its line": (RECEIPT.replace("W08*U*UPSN", "W13*1*EA*04"), [(E, 6, "W13", None, "2")]),
+    "no W17": (without("W17"), [(E, 2, "W17", None, "3")]),
+    "no N1": (without("N1"), [(N, 3, "N1", None, "3")]),
+    "no W07": (
+        "\n".join(RECEIPT.splitlines()[:5]) + "\nW14*3*3",
+        [(E, 7, "W07", None, "3")],
+    ),
+    "no W14": (without("W14"), [(N, 12, "W14", None, "3")]),
+    "W17 twice": (RECEIPT.replace("N1*", "W17*C*20260310*A\nN1*"), [(E, 3, "W17", None, "5")]),
+    "W08 twice": (RECEIPT.replace("W08*U*UPSN", "W08*U*UPSN\nW08*U*UPSN"), [(N, 7, "W08", None, "5")]),
+    "eleven N9 in the heading": (RECEIPT.replace("N9*RZ*RA55120", "\n".join(["N9*RZ*RA55120"] * 11)), [(N, 14, "N9", None, "5")]),
+    "eleven N1": (RECEIPT.replace("N1*WH*JUNIPER DC 2*92*DC02", "\n".join(["N1*WH*JUNIPER"] * 11)), [(N, 13, "N1", None, "4")]),
+    "LX in 004010": (RECEIPT.replace("W07*2", "LX*1\nW07*2"), [(N, 7, "LX", None, "6")]),
+    "references behind the parties": (
+        RECEIPT.replace("N1*WH*JUNIPER DC 2*92*DC02\nN9*RZ*RA55120", "N9*RZ*RA55120\nN1*WH*JUNIPER DC 2*92*DC02"),
+        [(N, 4, "N1", None, "7")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "expected"), ORDER.values(), ids=ORDER)
+def test_it_judges_the_order(body, expected):
+    assert brief(inside(body)) == expected
+
+
+def test_it_takes_lines_with_and_without_lx_in_005010():
+    assert inside(RECEIPT.replace("W07*2", "LX*1\nW07*2").replace("W07*1", "LX*2\nW07*1"), "005010") == []
+
+
+def test_it_takes_an_exception_report_without_lines():
+    heading = "\n".join(RECEIPT.splitlines()[:5]).replace("W17*C", "W17*N")
+    assert brief(inside(heading + "\nW14*3")) == [(N, 7, "W07", None, "3")]
+
+
+def changed(old, new):
+    assert old in RECEIPT
+    return RECEIPT.replace(old, new, 1)
+
+
+ELEMENTS = {
+    "no receipt number": (changed("*JW0000417*", "**"), [(E, 2, "W17", 3, "1")]),
+    "a long receipt number": (changed("*JW0000417*", "*JW00000000417*"), [(N, 2, "W17", 3, "5")]),
+    "month 13": (changed("W17*C*20260310", "W17*C*20261310"), [(E, 2, "W17", 2, "8")]),
+    "the 30th of February": (changed("W17*C*20260310", "W17*C*20260230"), [(E, 2, "W17", 2, "8")]),
+    "an unknown reporting code": (changed("W17*C", "W17*Q"), [(E, 2, "W17", 1, "7")]),
+    "a bad date in a note": (changed("G62*19*20260310", "G62*19*2026-03-10"), [(N, 5, "G62", 2, "8")]),
+    "a long unit": (changed("W07*2*EA", "W07*2*EACH"), [(E, 7, "W07", 2, "5")]),
+    "a short unit": (changed("W07*2*EA", "W07*2*E"), [(E, 7, "W07", 2, "4")]),
+    "no quantity": (changed("W07*2*", "W07**"), [(E, 7, "W07", 1, "1")]),
+    "a quantity of letters": (changed("W07*2*", "W07*TWO*"), [(E, 7, "W07", 1, "6")]),
+    "a quantity too large": (changed("W07*2*", "W07*12345678*"), [(E, 7, "W07", 1, "5")]),
+    "a qualifier without item": (changed("*SK*SHOE-RED-42*UP*614145550011", "*SK"), [(E, 7, "W07", 5, "2")]),
+    "no item at all": (changed("W07*2*EA**SK*SHOE-RED-42*UP*614145550011", "W07*2*EA"), [(E, 7, "W07", 3, "2")]),
+    "half a second item": (changed("*UP*614145550011", "*LT"), [(N, 7, "W07", 7, "2")]),
+    "a case code of 11 digits": (changed("W07*2*EA**", "W07*2*EA*12345678901*"), [(N, 7, "W07", 3, "4")]),
+    "an unknown condition": (changed("W13*1*EA*04", "W13*1*EA*77"), [(E, 11, "W13", 3, "7")]),
+    "units in words in the total": (changed("W14*3*3", "W14*3*4 EA"), [(N, 12, "W14", 2, "6")]),
+    "an element too many": (changed("W08*U*UPSN", "W08*U*UPSN" + "*" * 20 + "X"), [(N, 6, "W08", 22, "3")]),
+    "a party without name or id": (changed("N1*WH*JUNIPER DC 2*92*DC02", "N1*WH"), [(N, 3, "N1", 2, "2")]),
+    "a bad time": (changed("*RA55120*RA55120", "*RA55120*RA55120*ZZ*2560"), [(N, 2, "W17", 7, "9")]),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), ELEMENTS.values(), ids=ELEMENTS)
+def test_it_judges_elements(body, expected):
+    assert brief(inside(body)) == expected
+
+
+@pytest.mark.parametrize("quantity", ["2", "0002", "2.000", "-2", "0", "00000000000002", "+2", ".5"])
+def test_it_takes_quantities_as_they_come(quantity):
+    assert inside(changed("W07*2*", f"W07*{quantity}*")) == []
+
+
+@pytest.mark.parametrize("body", [changed("N9*RZ*RA55120", "N9*RZ*RA55120  "), changed("W07*2*EA", "W07*2*XQ"), changed("*SK*SHOE", "*QQ*SHOE")])
+def test_it_takes_trailing_blanks_and_codes_that_are_not_in_a_selected_list(body):
+    assert inside(body) == []
+
+
+def test_it_finds_an_exclusion():
+    body = "BGN*11*RA1*20260310\nRDR*CR*DR*AA\nBLI*SK*TEE*1*EA"
+    found = inside(body, set_id="180")
+    assert ("E", 10) not in found and [finding.ack for finding in found if finding.tag == "RDR" and finding.element == 3][:1] in (["10"], ["7"])
+
+
+def test_it_checks_components():
+    body = "BRA*R1*20260310*00*1\nDTM*050*20260310\nRCD*1*2*EACH>1>1\nLIN*1*SK*TEE\nCTT*1"
+    (found,) = inside(body, set_id="861")
+    assert (found.element, found.component, found.element_number, found.ack) == (3, 1, "355", "5")
+
+
+def test_it_gives_every_ak3_and_ak4_code_a_finding_code_of_its_own():
+    assert len(set(SEGMENT_CODES.values())) == 7 and len(set(ELEMENT_CODES.values())) == 10
+
+
+@pytest.mark.parametrize(
+    ("version", "table", "exact"),
+    [("004010", "004010", True), ("004010VICS", "004010", True), ("005010X230", "005010", True), ("004030", "004010", False),
+     ("005030", "005010", False), ("006020", "005010", False), ("", "004010", False), ("21", "004010", False)],
+)  # fmt: skip
+def test_it_reads_an_unknown_version_by_its_neighbour(version, table, exact):
+    assert dictionary.nearest(version) == (table, exact)
+    assert [note.code for note in dictionary.checker_for("944", version).notes] == ([] if exact else ["x12.version-nearest"])
+
+
+def test_it_says_when_it_has_no_table_for_a_set():
+    segments = [x12.Segment("ST", ["ZZZ", "0001"], 1), x12.Segment("SE", ["2", "0001"], 2)]
+    (found,) = dictionary.check_set(segments, "ZZZ", "004010")
+    assert (found.code, found.severity, found.ack) == ("x12.set-unknown", N, x12.SET_NOT_SUPPORTED)
+
+
+def test_it_checks_a_set_by_itself():
+    segments = [x12.Segment("ST", ["944", "0001"], 1), x12.Segment("SE", ["2", "0001"], 2)]
+    assert [finding.tag for finding in dictionary.check_set(segments, "944", "004010")] == ["W17", "N1", "W14", "W07"]
+
+
+@pytest.mark.parametrize("version", ["004010", "005010"])
+@pytest.mark.parametrize("set_id", ["856", "944", "943", "180", "861", "940", "947", "945", "846", "997", "824"])
+def test_it_has_tables_for_the_sets_of_returns(set_id, version):
+    assert dictionary.checker_for(set_id, version).notes == ()
+
+
+def test_it_describes_segments_elements_and_codes():
+    assert dictionary.describe("W07") == "Item Detail for Stock Receipt" and dictionary.describe("ZZ9") is None
+    assert dictionary.element_name("W17", 2, "005010") == "Date" and dictionary.element_name("W17", 99) is None
+    assert dictionary.code_meaning("412", "04") == "Quality Problem" and dictionary.code_meaning("412", "??") is None
+    assert dictionary.element_number("W17", 2) == "373" and dictionary.is_composite("AK4", 1)
