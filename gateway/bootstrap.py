@@ -114,6 +114,11 @@ def default_folders(kind: str) -> list[Path]:
     return [path for path in (DEFAULTS / kind, SOURCE_TREE / kind) if path.is_dir()]
 
 
+def default_settings() -> Path:
+    """The example `gateway.toml` that came with the gateway."""
+    return next(path for path in (DEFAULTS / "gateway.toml", SOURCE_TREE / "gateway.toml") if path.is_file())
+
+
 def make_loop(workspace: Workspace) -> Loop:
     """The client of Loop."""
     part = workspace.settings.loop

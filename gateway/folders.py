@@ -131,6 +131,11 @@ class PartnerFolders:
                     found.append((path.name, bool(same and seen and seen.incomplete)))
             return found
 
+    def waiting_to_settle(self) -> bool:
+        """Whether a file lies in an inbox that has not kept still long enough yet."""
+        with self._lock:
+            return any(not seen.incomplete for seen in self._seen.values())
+
     def incomplete(self, *, now: float) -> list[tuple[Path, float]]:
         """Files that stopped growing without their closing envelope, with the seconds since."""
         with self._lock:
@@ -226,7 +231,7 @@ class PartnerFolders:
         return Facts(sha256=digest.hexdigest(), size=size, modified_at=modified, head=head)
 
     def read(self, place: str) -> Iterator[bytes]:
-        """A file's bytes in chunks; `place` is in `processing/`, or as `archive`, `reject` and `set_aside` returned it."""
+        """A file's bytes in chunks; `place` is in `processing/`, or where `plan` said."""
         with self._existing(self.resolve(place)).open("rb") as stream:
             while chunk := stream.read(CHUNK):
                 yield chunk
@@ -240,44 +245,31 @@ class PartnerFolders:
         """Whether a claimed file still waits in `processing/`."""
         return "/" not in place and (self.processing / place).exists()
 
-    def archive(self, place: str, *, name: str, at: datetime) -> str:
-        """Move a handled file into the dated archive; its new place."""
-        return self._move(place, self.archive_root / f"{at:%Y/%m/%d}" / self.partner, name)
+    def plan(self, area: str, *, name: str, at: datetime) -> str:
+        """Where a handled file shall go: `archive` (by day), `error` or `quarantine`."""
+        home = {"archive": self.archive_root / f"{at:%Y/%m/%d}" / self.partner, "error": self.error, "quarantine": self.quarantine}[area]
+        return free_name(home, safe_name(name)).relative_to(self.archive_root.parent).as_posix()
 
-    def reject(self, place: str, *, name: str, side_text: str, rest: bytes | None = None) -> str:
-        """Move a file that cannot be used to the error folder, with its side file, and the bad documents alone when some were good."""
-        new = self._move(place, self.error, name)
-        self.write_beside(new, ".txt", side_text.encode())
-        if rest is not None:
-            self.write_beside(new, ".to-correct.edi", rest)
-        return new
-
-    def set_aside(self, place: str, *, name: str, side_text: str) -> str:
-        """Move a file to quarantine, with its side file."""
-        new = self._move(place, self.quarantine, name)
-        self.write_beside(new, ".txt", side_text.encode())
-        return new
+    def move(self, place: str, target: str) -> None:
+        """Move a file to its planned place; done already is done."""
+        source, goal = self.resolve(place), self.archive_root.parent / target
+        if not source.exists() and goal.exists():
+            return
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        rename_new(source, goal)
+        sync_folder(goal.parent)
+        sync_folder(source.parent)
 
     def explain_partial(self, *, name: str, side_text: str, rest: bytes | None) -> None:
         """Put a side file (and the bad documents alone) into the error folder for a file that was partly applied."""
-        target = free_name(self.error, f"{name}.txt")
-        durable_write(target, side_text.encode())
+        durable_write(self.error / f"{safe_name(name)}.txt", side_text.encode())
         if rest is not None:
-            durable_write(free_name(self.error, f"{name}.to-correct.edi"), rest)
+            durable_write(self.error / f"{safe_name(name)}.to-correct.edi", rest)
 
     def write_beside(self, place: str, suffix: str, content: bytes) -> None:
         """Write a side file next to a file that was moved."""
         path = self.resolve(place)
         durable_write(path.with_name(path.name + suffix), content)
-
-    def _move(self, place: str, folder: Path, name: str) -> str:
-        source = self._existing(self.resolve(place))
-        folder.mkdir(parents=True, exist_ok=True)
-        target = free_name(folder, safe_name(name))
-        rename_new(source, target)
-        sync_folder(folder)
-        sync_folder(source.parent)
-        return target.relative_to(self.archive_root.parent).as_posix()
 
     def _existing(self, path: Path) -> Path:
         if not path.exists():

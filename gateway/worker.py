@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.errors import GatewayError, HeldError, PermanentError, TemporaryError
-from gateway.jobs import QUEUED
-from gateway.jobs.context import Context
+from gateway.jobs import QUEUED, SCHEDULED
+from gateway.jobs.context import Context, Tally
 from gateway.store import database, events, workqueue
 from gateway.store.workqueue import Work
 
@@ -83,3 +83,27 @@ class Worker:
             )
             workqueue.settle(connection, work, now=ctx.now())
         ctx.log.warning("job.failed", extra={"job": work.job, "key": work.key, "why": error.message})
+
+
+def run_job(ctx: Context, name: str, **scope: object) -> Tally:
+    """Run a scheduled job once and record the run with its counts and the reason of every skip and failure (R-009)."""
+    described = " ".join(f"{key}={value}" for key, value in scope.items() if value is not None)
+    with database.writing(ctx.engine) as connection:
+        run_id = events.start_run(connection, name, scope=described, at=ctx.now())
+    tally, trouble = Tally(), ""
+    try:
+        tally = SCHEDULED[name](ctx, **scope)
+    except GatewayError as error:
+        trouble = error.message
+        tally.failed += 1
+        tally.reasons.append(error.message)
+    with database.writing(ctx.engine) as connection:
+        events.end_run(connection, run_id, counts=tally.counts, reasons=tally.reasons[:500], trouble=trouble, at=ctx.now())
+        if trouble:
+            events.raise_alert(connection, "job failed", name, f"{name}: {trouble}", at=ctx.now())
+        else:
+            events.resolve_alert(connection, "job failed", name, at=ctx.now())
+            events.succeed(connection, name, at=ctx.now())
+    if name != "Upkeep" or trouble:
+        ctx.log.info("job.ran", extra={"job": name, **tally.counts, "trouble": trouble})
+    return tally

@@ -5,22 +5,25 @@ Nothing of the gateway is replaced. Jobs and queued work run in the test's own t
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from gateway import bootstrap, config
-from gateway.jobs import SCHEDULED, intake
+from gateway.jobs import intake, run_scheduled
 from gateway.jobs.context import Context, Tally
 from gateway.simulator.clock import SimClock
-from gateway.simulator.partner import Partner
+from gateway.simulator.partner import Partner, make_944
 from gateway.simulator.server import Simulator
 from gateway.simulator.world import World, harbor_and_pine
 from gateway.store import database, effects, events, files, ledger, returns
+from gateway.views import cases
 from gateway.worker import Worker
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +66,7 @@ class Stage:
     ctx: Context = field(init=False)
     atlas: Partner = field(init=False)
     pacific: Partner = field(init=False)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
 
     def __enter__(self) -> Stage:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +121,7 @@ class Stage:
 
     def job(self, name: str, **scope: Any) -> Tally:
         """Run a scheduled job, then everything it queued that is due."""
-        tally = SCHEDULED[name](self.ctx, **scope)
+        tally = run_scheduled(self.ctx, name, **scope)
         self.worker.drain()
         return tally
 
@@ -131,6 +135,13 @@ class Stage:
         """Put a file into a partner's inbox and let the gateway take it."""
         (self.folder / "inbox" / partner / name).write_bytes(content)
         self.take()
+
+    def receive(self, ra: str, lines: Sequence[object], *, name: str = "", number: int = 0, **options: Any) -> files.File:
+        """ATLAS sends a 944 under a new control number; what became of the file."""
+        number = number or next(self.numbers)
+        name = name or f"ATLAS_944_{number}.edi"
+        self.drop("ATLAS", name, make_944(ra, lines, number=number, **options))  # type: ignore[arg-type]  # lines in any of the simulator's spellings
+        return self.file(name)
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and do what becomes due."""
@@ -158,6 +169,11 @@ class Stage:
         return self.job("ShopifyImportRefunds", **scope)
 
     # sights
+
+    @staticmethod
+    def money(text: str) -> Decimal:
+        """An amount."""
+        return Decimal(text)
 
     def calls(self, operation: str, rma: int | str | None = None) -> int:
         """How many calls of an operation reached the simulator."""
@@ -210,6 +226,11 @@ class Stage:
         with database.reading(self.ctx.engine) as connection:
             return [e["word"] for e in events.of_return(connection, str(rma))]
 
+    def story_of(self, rma: int | str) -> dict[str, Any]:
+        """A return as the case view tells it."""
+        with database.reading(self.ctx.engine) as connection:
+            return cases.story(connection, str(rma))
+
     def files(self) -> list[files.File]:
         """Every file."""
         with database.reading(self.ctx.engine) as connection:
@@ -220,6 +241,24 @@ class Stage:
         with database.reading(self.ctx.engine) as connection:
             found = ledger.list_invoices(connection)
         return {row["refund_id"]: row | {"settlements": json.loads(row["settlements"])} for row in found}
+
+    def file(self, name: str) -> files.File:
+        """The newest file of a name."""
+        return next(file for file in reversed(self.files()) if file.name == name)
+
+    def side_file(self, name: str, *, partner: str = "ATLAS", area: str = "error") -> str:
+        """The note that lies beside a file that could not be used."""
+        return (self.folder / "var" / area / partner / f"{name}.txt").read_text(encoding="utf-8")
+
+    def receipts(self) -> list[returns.HeldReceipt]:
+        """Every receipt."""
+        with database.reading(self.ctx.engine) as connection:
+            return returns.list_receipts(connection)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Recorded runs of jobs."""
+        with database.reading(self.ctx.engine) as connection:
+            return events.list_runs(connection)
 
     def refund(self, refund_id: int | str) -> dict[str, Any]:
         """A refund's row."""

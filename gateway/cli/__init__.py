@@ -1,4 +1,5 @@
-"""The command line; `gateway.cli:main` is its entry."""
+"""The command line; `gateway.cli:main` is its entry. Sub-commands are imported only when they are called."""
 
+from gateway.cli.main import main
 
-def main() -> None: ...
+__all__ = ["main"]

@@ -283,8 +283,8 @@ def judge_data(operation: str, answer: Answer) -> dict[str, Any]:
     errors = body.get("errors")
     if not errors and isinstance(body.get("data"), dict):
         return dict(body["data"])
-    listed = errors if isinstance(errors, list) else [{"message": str(errors)}]
-    codes = {str((e.get("extensions") or {}).get("code", "")) for e in listed if isinstance(e, dict)}
+    listed: list[Any] = errors if isinstance(errors, list) else [{"message": str(errors)}]
+    codes: set[str] = {str((e.get("extensions") or {}).get("code", "")) for e in listed if isinstance(e, dict)}
     words = "; ".join(str(e.get("message", e) if isinstance(e, dict) else e) for e in listed)
     if "THROTTLED" in codes:
         raise BusyError("Shopify asks to wait (THROTTLED)", delay=1.0)

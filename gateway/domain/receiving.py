@@ -196,9 +196,8 @@ def find_reasons(standings: Sequence[Standing]) -> tuple[Reason, ...]:
     """Every flag reason that applies, the most telling first."""
     missing = any(s.missing for s in standings)
     unexpected = any(extra.sku for s in standings for extra in s.extras)
-    nothing = missing and all(s.received == 0 and not s.extras for s in standings)
     applies = {
-        Reason.EMPTY_PARCEL: nothing,
+        Reason.EMPTY_PARCEL: came_empty(standings),
         Reason.DAMAGED: any(line.second for s in standings for line in s.lines),
         Reason.WRONG_ITEM: missing and unexpected,
         Reason.SHORT: missing,
@@ -210,8 +209,15 @@ def find_reasons(standings: Sequence[Standing]) -> tuple[Reason, ...]:
     return tuple(reason for reason, yes in applies.items() if yes)
 
 
+def came_empty(standings: Sequence[Standing]) -> bool:
+    """Whether nothing at all was in the parcel."""
+    return any(s.missing for s in standings) and all(s.received == 0 and not s.extras for s in standings)
+
+
 def describe(standings: Sequence[Standing]) -> Iterable[str]:
     """What is wrong, one sentence a fact, the most important first."""
+    if came_empty(standings):
+        yield "empty parcel"
     for s in standings:
         conditions = dict(text.split(": ", 1) for text in s.conditions)
         for line in s.lines:

@@ -8,6 +8,7 @@ compiled form in `dictionary_compile`.
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import compress
 from operator import getitem
 from typing import NamedTuple
 
@@ -74,8 +75,9 @@ class SetCheck:
         order = self._orders.get(tags) or self._order_of(tags)
         if not order.right:
             return False
-        for content, elements in zip(map(getitem, order.forms, shapes), parts, strict=True):  # noqa: SIM110 - a generator is slower
-            if content is not None and not content(elements):
+        contents = list(map(getitem, order.forms, shapes))
+        for content, elements in compress(zip(contents, parts, strict=True), contents):  # noqa: SIM110 - a generator is slower
+            if content is None or not content(elements):
                 return False
         return True
 

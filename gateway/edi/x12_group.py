@@ -4,6 +4,7 @@ Trailers are compared with headers as sent: ST02/SE02 as text, GS06/GE02 as numb
 quickly by its shapes first, and at length only when that leaves a doubt.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, repeat
 
@@ -41,32 +42,35 @@ class OpenSet:
     def close(self, interchange: InterchangeHeader, group: "OpenGroup | None", component: str, strictness: Strictness) -> TransactionSet:
         """The set, checked."""
         tags, parts = self._tags, self._parts
-        segments = list(map(_make_segment, zip(tags, parts, count(1), self._offsets, repeat(component))))
-        opening = segments[0]
-        set_id, control = opening.get(1), opening.get(2)
-        findings = self._envelope(segments, set_id, control)
+        segments = partial(_segments, tags, parts, self._offsets, component)
+        opening = parts[0]
+        set_id = opening[0].rstrip() if opening else ""
+        control = opening[1].rstrip() if len(opening) > 1 else ""
+        findings: list[Finding] = []
+        if parts[-1] != [str(len(tags)), control] or tags[-1] != "SE":
+            findings += _trailer_findings(segments(), control)
+        if len(set_id) != 3 or not 4 <= len(control) <= 9:
+            findings += _opening_findings(segments()[0])
         ordinal, header = 0, None
-        if group is None:
-            version = "005010" if interchange.version >= "00500" else "004010"
-        else:
+        version = "005010" if interchange.version >= "00500" else "004010"
+        if group is not None:
             header = group.header
             version = header.version
             ordinal = group.count(control)
-            findings += group.set_findings(set_id, control, opening)
-        checker = dictionary.checker_for(set_id, version)
-        if len(self._shapes) < len(tags) or not checker.is_clean(tuple(tags), parts, self._shapes):
-            findings += checker.explain(segments)
-        if findings or checker.notes:
-            findings = strictness.settle_all([*findings, *checker.notes])
+            findings += group.set_findings(set_id, control, self._offsets[0])
+        findings += self._inside(dictionary.checker_for(set_id, version), segments)
+        if findings:
+            findings = strictness.settle_all(findings)
         return TransactionSet(set_id, control, segments, findings, interchange, header, ordinal)
 
-    def _envelope(self, segments: list[Segment], set_id: str, control: str) -> list[Finding]:
-        findings = []
-        if self._parts[-1] != [str(len(segments)), control] or self._tags[-1] != "SE":
-            findings += _trailer_findings(segments, control)
-        if len(set_id) != 3 or not 4 <= len(control) <= 9:
-            findings += _opening_findings(segments[0])
-        return findings
+    def _inside(self, checker: dictionary.SetCheck, segments: Callable[[], list[Segment]]) -> Sequence[Finding]:
+        if len(self._shapes) < len(self._tags) or not checker.is_clean(tuple(self._tags), self._parts, self._shapes):
+            return [*checker.notes, *checker.explain(segments())]
+        return checker.notes
+
+
+def _segments(tags: list[str], parts: list[list[str]], offsets: list[int], component: str) -> list[Segment]:
+    return list(map(_make_segment, zip(tags, parts, count(1), offsets, repeat(component))))
 
 
 class OpenGroup:
@@ -98,15 +102,14 @@ class OpenGroup:
             self._seen.add(control)
         return self.counted
 
-    def set_findings(self, set_id: str, control: str, opening: Segment) -> list[Finding]:
+    def set_findings(self, set_id: str, control: str, offset: int) -> list[Finding]:
         """What is wrong with a set as a member of this group."""
         expected = dictionary.FUNCTIONAL_IDS.get(set_id, self.header.functional_id)
         if not self._repeated and expected == self.header.functional_id:
             return []
         findings = []
         if self._repeated:
-            at = {"offset": opening.offset, "segment": 1}
-            findings.append(fault("x12.st02-repeated", found=control, tag="ST", element=2, **at))
+            findings.append(fault("x12.st02-repeated", found=control, tag="ST", element=2, offset=offset, segment=1))
         if expected != self.header.functional_id:
             words = f"{set_id} belongs into a group of kind {expected}"
             findings.append(fault("x12.gs01-mismatch", found=self.header.functional_id, expected=words, offset=self.header.offset))

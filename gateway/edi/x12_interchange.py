@@ -60,7 +60,7 @@ class Interchange:
             stops = block.stops
             end = len(block.tags)
             self._take(block, 0, stops[0] if stops else end)
-            for at, until in zip(stops, [*stops[1:], end], strict=True):
+            for at, until in zip(stops, [*stops[1:], end], strict=False):
                 yield from self._handlers[block.tags[at]](block, at, until)
             self._position += end
         yield from self._end()

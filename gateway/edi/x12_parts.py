@@ -4,7 +4,7 @@ Text is decoded, positions are bytes of the file counted from 1. Headers are kep
 not a dataclass because one is made for every thirty bytes read, and a tuple is made in C.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -136,17 +136,39 @@ class GroupStart:
     interchange: InterchangeHeader
 
 
-@dataclass(slots=True, eq=False)
 class TransactionSet:
-    """One set from ST to SE, checked; `ordinal` counts in its group, from 1; offsets are of its first and last byte."""
+    """One set from ST to SE, checked; `ordinal` counts in its group, from 1; offsets are of its first and last byte.
 
-    set_id: str
-    control: str
-    segments: list[Segment]
-    findings: list[Finding]
-    interchange: InterchangeHeader
-    group: GroupHeader | None
-    ordinal: int
+    Its segments may be given as a function: they are made when they are first asked for, which nobody does for a set that is
+    only counted or acknowledged.
+    """
+
+    __slots__ = ("_segments", "control", "findings", "group", "interchange", "ordinal", "set_id")
+
+    def __init__(  # noqa: PLR0913, PLR0917 - a value with seven parts
+        self,
+        set_id: str,
+        control: str,
+        segments: list[Segment] | Callable[[], list[Segment]],
+        findings: list[Finding],
+        interchange: InterchangeHeader,
+        group: GroupHeader | None,
+        ordinal: int,
+    ) -> None:
+        self.set_id = set_id
+        self.control = control
+        self._segments = segments
+        self.findings = findings
+        self.interchange = interchange
+        self.group = group
+        self.ordinal = ordinal
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All segments in order, ST and SE included."""
+        if not isinstance(self._segments, list):
+            self._segments = self._segments()
+        return self._segments
 
     @property
     def offset(self) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from gateway.edi.x12_header import BLANKS, ISA_START, Source, decode
 from gateway.edi.x12_parts import Separators
 
-BLOCK = 1 << 16
+BLOCK = 1 << 14  # small enough that the strings of a block stay in the processor's cache
 MARGIN = 256  # what is looked at beyond a block: a line end after its terminator, an ISA or IEA that begins there
 LONGEST_SEGMENT = 1 << 20
 STOPS = frozenset({"ISA", "IEA", "GS", "GE", "ST", "SE", "TA1"})
@@ -49,7 +49,7 @@ class Splitter:
         kept = b"".join(single) + b" \r\n"
         self._shape = bytes(b if b in kept else 57 if 48 <= b <= 57 else 65 for b in range(256))
         self._wrappable = self._terminator not in (b"\r", b"\n")
-        self._known_tags: set[str] = set()
+        self._known_tags: dict[str, str] = {}  # to themselves: one string for each id is compared faster than many
         self.recased: int | None = None  # where the first segment id stood that was not in capitals
         self.endless: int | None = None  # where a segment began that has no end
 
@@ -91,13 +91,13 @@ class Splitter:
         isa = self._find_isa(held, usable)
         iea = self._find_iea(held, isa)
         if iea < isa:
-            return self._skip_line_ends(held, self._end_of_iea(held, iea), usable)
+            return self._skip_line_ends(held, self._end_of_iea(held, iea))
         if isa < usable:
             return isa
         end = held.rfind(self._terminator, 0, usable)
         if end < 0:
             return usable if self._source.ended else 0
-        return self._skip_line_ends(held, end + len(self._terminator), usable) if not self._source.ended else usable
+        return self._skip_line_ends(held, end + len(self._terminator)) if not self._source.ended else usable
 
     def _find_isa(self, held: bytes, usable: int) -> int:
         at = held.find(b"ISA", 0, usable)
@@ -128,8 +128,9 @@ class Splitter:
         unterminated = re.compile(rb"IEA(?:[\d\r\n]|%s)*" % re.escape(self._separators.element)).match(held, at)
         return unterminated.end() if unterminated else at + 3
 
-    def _skip_line_ends(self, held: bytes, end: int, usable: int) -> int:
-        while end < usable and held[end] in b"\r\n":
+    def _skip_line_ends(self, held: bytes, end: int) -> int:
+        """A line end belongs to the block of its terminator; the margin holds it."""
+        while end < len(held) and held[end] in b"\r\n":
             end += 1
         return end
 
@@ -139,12 +140,14 @@ class Splitter:
             return None
         pieces = raw.decode("latin-1").split(joint)
         shapes = raw.translate(self._shape).decode("latin-1").split(joint)
+        if len(joint) > 1 and len(pieces) - 1 != raw.count(self._terminator):
+            return None
         if not pieces[-1]:
             pieces.pop()
         element = self._element
         parts = [piece.split(element) for piece in pieces]
-        tags = [part.pop(0) for part in parts]
-        if not self._known_tags.issuperset(tags) and not self._learn(set(tags)):
+        tags = self._ids([part.pop(0) for part in parts])
+        if tags is None:
             return None
         ends = accumulate(map(len, pieces), initial=self._source.start + 1)
         offsets = list(map(add, ends, count(0, len(joint))))
@@ -158,17 +161,23 @@ class Splitter:
         odd = raw.translate(None, self._expected)
         if not odd:
             return terminator.decode("latin-1")
-        segments = raw.count(terminator)
-        for line_end in (b"\n", b"\r\n"):
-            if len(odd) == segments * len(line_end.strip(terminator)) == raw.count(terminator + line_end) * len(line_end):
-                return (terminator + line_end).decode("latin-1")
+        after = raw.find(terminator) + 1
+        line_end = b"\r\n" if raw.startswith(b"\r\n", after) else raw[after : after + 1]
+        if after and not line_end.strip(b"\r\n") and len(odd) == raw.count(terminator) * len(line_end):
+            return (terminator + line_end).decode("latin-1")
         return None
 
-    def _learn(self, tags: set[str]) -> bool:
-        """Whether all tags are as the standard writes them; remembers those that are."""
-        good = {tag for tag in tags if tag.isalnum() and tag.isupper() and tag.isascii() and len(tag) <= 3}
-        self._known_tags |= good
-        return len(good) == len(tags)
+    def _ids(self, tags: list[str]) -> list[str] | None:
+        """The segment ids, or None when one of them is not as the standard writes it."""
+        known = self._known_tags
+        try:
+            return [known[tag] for tag in tags]
+        except KeyError:
+            new = set(tags)
+        if not all(tag.isalnum() and tag.isupper() and tag.isascii() and len(tag) <= 3 for tag in new):
+            return None
+        known.update((tag, tag) for tag in new if tag not in known)
+        return [known[tag] for tag in tags]
 
     def _irregular(self, raw: bytes) -> Block:
         block = Block([], [], [], [], [])

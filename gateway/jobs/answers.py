@@ -44,7 +44,7 @@ def answer_interchange(ctx: Context, connection: Connection, reading: Reading, s
 
 def _answer(ctx: Context, connection: Connection, reading: Reading, document: str, write: Callable[[outbound.Controls, Profile], bytes]) -> None:
     profile = reading.profile
-    if profile.x12 is None or not profile.receive.acknowledge:
+    if profile.x12 is None or not profile.receive.acknowledge or reading.again:
         return
     controls = take_controls(connection, profile)
     content = write(controls, profile)

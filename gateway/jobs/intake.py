@@ -15,7 +15,7 @@ from sqlalchemy.engine import NestedTransaction
 
 from gateway.edi import acknowledge, x12
 from gateway.edi.syntax import Finding, Scope, Severity
-from gateway.folders import Claimed
+from gateway.folders import Claimed, NameTakenError
 from gateway.jobs import answers, receipts
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
@@ -26,16 +26,21 @@ from gateway.store.files import File
 
 ACKNOWLEDGEMENTS = {"997", "999"}
 KNOWN_BUT_UNUSED = {"947", "846", "945", "940", "943", "856", "861", "180", "824"}
+AREAS = {"applied": "archive", "partial": "archive", "duplicate": "archive", "error": "error", "held": "error", "quarantine": "quarantine"}
 LARGEST_REST = 4 * 1024 * 1024
 
 
 def receive_file(ctx: Context, partner: str, claimed: Claimed) -> int:
     """Give a claimed file its row, once; what a crash left in `processing/` is found again by its place."""
+    with database.reading(ctx.engine) as connection:
+        known = files.claimed_as(connection, partner=partner, place=claimed.place)
+    if known:
+        _go_on(ctx, known)
+        return known.id
     facts = ctx.folders[partner].facts(claimed.place)
     with database.writing(ctx.engine) as connection:
-        known = files.in_place(connection, partner=partner, place=claimed.place)
+        known = files.claimed_as(connection, partner=partner, place=claimed.place)
         if known:
-            workqueue.enqueue(connection, "translate" if known.state == "taken" else "shelve", known.id, due_at=ctx.now())
             return known.id
         file_id = files.add(
             connection,
@@ -47,6 +52,7 @@ def receive_file(ctx: Context, partner: str, claimed: Claimed) -> int:
             size=facts.size,
             state="taken",
             place=claimed.place,
+            claimed_as=f"{partner}/{claimed.place}",
             folder=claimed.folder,
             modified_at=database.instant(facts.modified_at) if facts.modified_at else None,
         )
@@ -55,6 +61,14 @@ def receive_file(ctx: Context, partner: str, claimed: Claimed) -> int:
         events.close_tasks(connection, kind="incomplete file", subject=f"{partner} {claimed.name}", because="taken", at=ctx.now())
     ctx.log.info("file.claimed", extra={"partner": partner, "file": claimed.name, "file_id": file_id})
     return file_id
+
+
+def _go_on(ctx: Context, file: File) -> None:
+    """Ask again for the next step of a file that is still in `processing/`; asking for what is queued changes nothing."""
+    step = {"taken": "translate", "handled": "shelve"}.get(file.state)
+    if step:
+        with database.writing(ctx.engine) as connection:
+            workqueue.enqueue(connection, step, file.id, due_at=ctx.now())
 
 
 def translate_file(ctx: Context, key: str) -> None:
@@ -66,7 +80,7 @@ def translate_file(ctx: Context, key: str) -> None:
     try:
         with database.writing(ctx.engine) as connection:
             reading = read_file(ctx, connection, file)
-            _settle(ctx, connection, reading, _outcome(reading))
+            _settle(ctx, connection, reading, outcome_of(reading))
     except StopFileError as stop:
         with database.writing(ctx.engine) as connection:
             reading = Reading(file=file, profile=ctx.profiles[file.partner], problems=[stop.problem])
@@ -76,7 +90,12 @@ def translate_file(ctx: Context, key: str) -> None:
 def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     """Apply a file within the caller's transaction (a preview rolls it back)."""
     profile = ctx.profiles[file.partner]
-    reading = Reading(file=file, profile=profile)
+    reading = Reading(
+        file=file,
+        profile=profile,
+        again=events.happened(connection, file.id, "acknowledgement.made"),
+        accept_control=events.happened(connection, file.id, "file.control-accepted"),
+    )
     earlier = files.same_content(connection, partner=file.partner, sha256=file.sha256, before=file.id)
     if earlier:
         files.change(connection, file.id, duplicate_of=earlier.id)
@@ -173,7 +192,7 @@ def _check_interchange(ctx: Context, connection: Connection, reading: Reading, e
         remedy = "send it with the right usage indicator, or drop it into the right inbox; nothing of it was applied"
         raise StopFileError("quarantine", Problem(document="The whole file", message=message, where=where, remedy=remedy))
     earlier = files.same_control(connection, partner=profile.partner, sender=header.sender, control=header.control, before=reading.file.id)
-    if earlier:
+    if earlier and not reading.accept_control:
         message = f"The interchange number {header.control} was used before with other content, in {earlier.name}."
         remedy = (
             f"if it is a new document, replay it with `gateway replay {reading.file.id} --accept-control`; if it is a mistake, ask for a new number"
@@ -283,7 +302,8 @@ def _take_receipts(
         receipts.apply_receipt(ctx, connection, reading, found.receipt, listed_only=found.listed_only)
 
 
-def _outcome(reading: Reading) -> str:
+def outcome_of(reading: Reading) -> str:
+    """What a file comes to as a whole."""
     if reading.problems:
         return "partial" if reading.applied else "error"
     if reading.held:
@@ -375,24 +395,30 @@ def shelve_file(ctx: Context, key: str) -> None:
         file = files.load(connection, int(key))
     if file is None or file.state != "handled":
         return
-    folder = ctx.folders[file.partner]
-    place = file.place
-    if folder.in_processing(place):
-        place = _put_away(ctx, file)
+    area = AREAS[file.outcome]
+    if file.place.partition("/")[0] != area:
+        _put_away(ctx, file, area)
     with database.writing(ctx.engine) as connection:
-        files.change(connection, file.id, state="shelved", place=place)
-    ctx.log.info("file.shelved", extra={"partner": file.partner, "file": file.name, "outcome": file.outcome, "file_id": file.id})
+        place = files.arrived(connection, file.id)
+    ctx.log.info("file.shelved", extra={"partner": file.partner, "file": file.name, "outcome": file.outcome, "place": place, "file_id": file.id})
 
 
-def _put_away(ctx: Context, file: File) -> str:
+def _put_away(ctx: Context, file: File, area: str) -> None:
+    """Move a file where it belongs. The new place is written down before the move, so that after a crash it is found again."""
     folder = ctx.folders[file.partner]
-    if file.outcome in ("error", "held"):
-        return folder.reject(file.place, name=file.name, side_text=file.side_text)
-    if file.outcome == "quarantine":
-        return folder.set_aside(file.place, name=file.name, side_text=file.side_text)
-    if file.outcome == "partial":
+    target = file.next_place or folder.plan(area, name=file.name, at=file.arrived_at)
+    while True:
+        with database.writing(ctx.engine) as connection:
+            files.change(connection, file.id, next_place=target)
+        try:
+            folder.move(file.place, target)
+            break
+        except NameTakenError:
+            target = folder.plan(area, name=f"{file.id}~{file.name}", at=file.arrived_at)
+    if file.side_text and area != "archive":
+        folder.write_beside(target, ".txt", file.side_text.encode())
+    elif file.outcome == "partial":
         folder.explain_partial(name=file.name, side_text=file.side_text, rest=file.content)
-    return folder.archive(file.place, name=file.name, at=file.arrived_at)
 
 
 def take_files(ctx: Context, partner: str) -> int:

@@ -242,29 +242,32 @@ def export_return_receipts(ctx: Context, *, rma: str | None = None) -> Tally:
 def decide(ctx: Context, rma: str) -> str:
     """Bring the receipts of an RMA together and decide it if it is time; returns what was done, or why nothing was."""
     with database.writing(ctx.engine) as connection:
-        held = returns.load_return(connection, rma)
-        if held is None:
-            return "not imported"
-        ras = returns.authorizations_of(connection, rma)
-        standings = [_stand(connection, ra) for ra in ras]
-        if returns.load_decision(connection, rma):
-            return "decided already"
-        if held.document.state in ("closed", "cancelled", "expired"):
-            return f"{held.document.state} in Loop"
-        _show_progress(ctx, connection, ras, standings)
-        waited = rma in returns.waited_out(connection, now=ctx.now())
-        documents = [ra.document for ra in ras]
-        decision = receiving.decide(held.document, standings, authorizations=documents, policy=ctx.policy, waited_out=waited)
-        if decision.verdict == Verdict.WAIT:
-            return decision.sentences[0]
-        inputs = _inputs(connection, ras)
-        returns.save_decision(connection, rma, decision, inputs=inputs, settings_version=ctx.policy.version, at=ctx.now())
-        text = f"{decision.verdict.value}: {'; '.join(decision.sentences)} (rule: {decision.rule})"
-        events.note(
-            connection, "return.decided", text, at=ctx.now(), rma=rma, facts={"reasons": [str(r) for r in decision.reasons], "inputs": inputs}
-        )
-        _ask_loop(ctx, connection, held.document, ras, standings)
-        return text
+        return decide_within(ctx, connection, rma)
+
+
+def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
+    """Decide in the caller's transaction (a preview rolls it back)."""
+    held = returns.load_return(connection, rma)
+    if held is None:
+        return "not imported"
+    ras = returns.authorizations_of(connection, rma)
+    standings = [_stand(connection, ra) for ra in ras]
+    if returns.load_decision(connection, rma):
+        return "decided already"
+    if held.document.state in ("closed", "cancelled", "expired"):
+        return f"{held.document.state} in Loop"
+    _show_progress(ctx, connection, ras, standings)
+    waited = rma in returns.waited_out(connection, now=ctx.now())
+    documents = [ra.document for ra in ras]
+    decision = receiving.decide(held.document, standings, authorizations=documents, policy=ctx.policy, waited_out=waited)
+    if decision.verdict == Verdict.WAIT:
+        return decision.sentences[0]
+    inputs = _inputs(connection, ras)
+    returns.save_decision(connection, rma, decision, inputs=inputs, settings_version=ctx.policy.version, at=ctx.now())
+    text = f"{decision.verdict.value}: {'; '.join(decision.sentences)} (rule: {decision.rule})"
+    events.note(connection, "return.decided", text, at=ctx.now(), rma=rma, facts={"reasons": [str(r) for r in decision.reasons], "inputs": inputs})
+    _ask_loop(ctx, connection, held.document, ras, standings)
+    return text
 
 
 def _stand(connection: Connection, ra: HeldAuthorization) -> Standing:
@@ -386,6 +389,9 @@ def _settled_process(ctx: Context, connection: Connection, effect: Effect, state
         if lifecycle.may(ra.state, RaState.PROCESS_REQUESTED):
             returns.advance(connection, ra.document.ra, RaState.PROCESS_REQUESTED)
     events.note(connection, "return.process-requested", "Process requested; waiting for Loop to close the return", at=ctx.now(), rma=effect.target)
+    held = returns.load_return(connection, effect.target)
+    if held and held.document.expects_exchange and not held.exchange_state:
+        returns.set_exchange_state(connection, effect.target, "waiting for exchange order")
     workqueue.enqueue(connection, "confirm", effect.target, due_at=ctx.soon(ctx.timing.confirm_process))
 
 
@@ -477,7 +483,7 @@ def _closed(ctx: Context, connection: Connection, held: HeldReturn, found: Retur
     events.close_tasks(connection, kind="process not confirmed", rma=rma.rma, because="closed", at=ctx.now())
     if first:
         _note_processed(ctx, connection, rma)
-        if not held.exchange_state:
+        if held.exchange_state in ("", "waiting for exchange order"):
             _expect_exchange(ctx, connection, rma)
         events.bring_forward(connection, "ShopifyImportRefunds", now=ctx.now())
 

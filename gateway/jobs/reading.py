@@ -51,6 +51,8 @@ class Reading:
     heads: tuple[int, int] | None = None
     control: str = ""
     sender: str = ""
+    again: bool = False
+    accept_control: bool = False
 
     @property
     def counts(self) -> tuple[int, int]:

@@ -48,7 +48,7 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
     )
     reading.applied += 1
     if ra and number:
-        _matched(ctx, connection, ra, receipt, file_id=reading.file.id)
+        matched(ctx, connection, ra, receipt, file_id=reading.file.id)
     else:
         _unmatched(ctx, connection, reading, receipt, reason)
 
@@ -77,7 +77,7 @@ def _hold_correction(ctx: Context, connection: Connection, reading: Reading, rec
     reading.held.append(Problem(document=receipt.position, message=text, where=receipt.position, remedy=advice))
 
 
-def _matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None) -> None:
+def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None) -> None:
     """A receipt has found its RA: show it, and ask for a decision where one may still be made."""
     rma, number = ra.document.rma, ra.document.ra
     counted = ", ".join(f"{line.sku or line.stated} {line.good} good" + (f" {line.second} second" if line.second else "") for line in receipt.lines)
@@ -137,7 +137,7 @@ def match_receipts(ctx: Context, key: str) -> None:
             events.close_tasks(
                 connection, kind="unmatched receipt", subject=f"{held.document.partner} {held.document.receipt_no}", because="RA known", at=ctx.now()
             )
-            _matched(ctx, connection, ra, held.document, file_id=held.file_id)
+            matched(ctx, connection, ra, held.document, file_id=held.file_id)
 
 
 def resolve_items(ctx: Context) -> int:

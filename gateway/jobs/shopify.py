@@ -23,9 +23,10 @@ from gateway.errors import PermanentError
 from gateway.jobs import effecting
 from gateway.jobs.context import Context, Tally
 from gateway.jobs.effecting import Effect, EffectState, Look, Sight, Way
-from gateway.store import database, effects, events, ledger, returns
+from gateway.store import database, effects, events, ledger, returns, workqueue
 from gateway.store.returns import HeldReturn
 
+ASKED = frozenset({RaState.PROCESS_REQUESTED, RaState.FLAGGED})
 ALREADY = "Refund ID Already Exists"
 POSITION = "shopify.refunds.updated_at"
 ORDERS_POSITION = "shopify.orders.updated_at"
@@ -107,6 +108,7 @@ def _import_refund(ctx: Context, refund_id: str, tally: Tally) -> None:
     try:
         refund = ctx.shopify.refund(refund_id)
         order = ctx.shopify.order(refund.order_id)
+        waits = _waits_for_loop(ctx, refund)
     except PermanentError as error:
         tally.fail(f"refund {refund_id}", error)
         return
@@ -114,10 +116,37 @@ def _import_refund(ctx: Context, refund_id: str, tally: Tally) -> None:
         known = ledger.load_refund(connection, refund_id)
         if known and known["status"] != "held":
             return
+        if waits:
+            ledger.save_refund(connection, refund, Assessment(lines=()), status="held", message=f"held: {waits}", rma=None, at=ctx.now())
+            tally.skip(f"refund {refund_id}", waits)
+            return
         rma = _find_return(connection, refund)
         around = _surroundings(ctx, connection, refund, order, rma)
         assessment = refunding.assess(refund, around)
         _post(ctx, connection, refund, assessment, rma, tally)
+
+
+def _waits_for_loop(ctx: Context, refund: Refund) -> str:
+    """Why a refund must wait until Loop has told which return it belongs to; empty when it need not.
+
+    Shopify shows a refund before Loop shows its return as closed. Imported then, it would be taken for one without a return, and go to the wrong stock.
+    """
+    with database.reading(ctx.engine) as connection:
+        candidates = [r.document for r in returns.returns_of_order(connection, refund.order_id)]
+        asked = {r.rma: any(ra.state in ASKED for ra in returns.authorizations_of(connection, r.rma)) for r in candidates}
+    if not refund.lines or any(refund.refund_id in r.refund_ids for r in candidates):
+        return ""
+    ordered = {line.order_line_id for line in refund.lines}
+    for rma in candidates:
+        if rma.state in ("closed", "cancelled") or not ordered <= {u.order_line_id for u in rma.units}:
+            continue
+        found = ctx.loop.return_details(rma.rma)
+        young = ctx.now() - refund.updated_at < timedelta(seconds=ctx.timing.doubt_settle)
+        if found.state == "closed" or (asked[rma.rma] and young):
+            with database.writing(ctx.engine) as connection:
+                workqueue.enqueue(connection, "confirm", rma.rma, due_at=ctx.now())
+            return f"waiting for Loop to confirm that RMA {rma.rma} is closed"
+    return ""
 
 
 def _find_return(connection: Connection, refund: Refund) -> HeldReturn | None:
@@ -277,10 +306,17 @@ def _look_again(ctx: Context, held: HeldReturn, tally: Tally) -> None:
         _import_linked(ctx, replace(held, document=replace(rma, exchanges=found.exchanges)), tally)
         return
     tally.skip(rma.rma, "waiting for exchange order")
-    if held.closed_at and ctx.now() - held.closed_at > timedelta(seconds=ctx.timing.exchange_alert):
-        with database.writing(ctx.engine) as connection:
-            text = f"RMA {rma.rma} closed {held.closed_at:%Y-%m-%d %H:%M} UTC, but its exchange order has not appeared in Shopify"
+    with database.writing(ctx.engine) as connection:
+        since = _exchange_asked_at(connection, held)
+        if since and ctx.now() - since > timedelta(seconds=ctx.timing.exchange_alert):
+            text = f"RMA {rma.rma} was processed {since:%Y-%m-%d %H:%M} UTC, but its exchange order has not appeared in Shopify"
             events.raise_alert(connection, "exchange order missing", rma.rma, text, at=ctx.now())
+
+
+def _exchange_asked_at(connection: Connection, held: HeldReturn) -> datetime | None:
+    """Since when an exchange order is waited for: Loop's acceptance of our call, or the closing of a return that a person processed."""
+    asked = [e.sent_at for e in effects.of_target(connection, held.document.rma) if e.kind == "loop.process"]
+    return next((at for at in asked if at), held.closed_at)
 
 
 def _scan_orders(ctx: Context, tally: Tally, *, start: datetime | None, end: datetime | None) -> None:

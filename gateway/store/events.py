@@ -69,6 +69,11 @@ def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
     return list_events(connection, events.c.file_id == file_id)
 
 
+def happened(connection: Connection, file_id: int, word: str) -> bool:
+    """Whether an event of this kind is in a file's story."""
+    return connection.execute(select(events.c.id).where(events.c.file_id == file_id, events.c.word == word).limit(1)).first() is not None
+
+
 def _digest(before: str, row: dict[str, Any]) -> str:
     return hashlib.sha256((before + database.pack([row[name] for name in SEALED])).encode()).hexdigest()
 
@@ -133,6 +138,12 @@ def raise_alert(connection: Connection, kind: str, subject: str, text: str, *, a
     if database.insert_new(connection, alerts, row) is None:
         same = (alerts.c.kind == kind) & (alerts.c.subject == subject)
         connection.execute(update(alerts).where(same).values(text=text, open=True, last_at=now, times=alerts.c.times + 1))
+
+
+def has_alert(connection: Connection, kind: str, subject: str) -> bool:
+    """Whether an alert is open."""
+    same = (alerts.c.kind == kind) & (alerts.c.subject == subject) & alerts.c.open.is_(True)
+    return connection.execute(select(alerts.c.id).where(same)).first() is not None
 
 
 def resolve_alert(connection: Connection, kind: str, subject: str, *, at: datetime) -> bool:

@@ -30,6 +30,7 @@ class File:
     resend_of: int | None
     resends: int
     place: str
+    next_place: str
     folder: str
     content: bytes | None
     side_text: str
@@ -64,6 +65,14 @@ def change(connection: Connection, file_id: int, **values: Any) -> None:
     connection.execute(update(files).where(files.c.id == file_id).values(**plain))
 
 
+def arrived(connection: Connection, file_id: int) -> str:
+    """Note that a file is where it was planned to go; its place."""
+    file = load(connection, file_id)
+    place = (file.next_place or file.place) if file else ""
+    change(connection, file_id, state="shelved", place=place, next_place="")
+    return place
+
+
 def same_content(connection: Connection, *, partner: str, sha256: str, before: int) -> File | None:
     """The first earlier file of a partner with this content that was used."""
     used = files.c.outcome.in_(["applied", "partial"])
@@ -86,10 +95,17 @@ def same_control(connection: Connection, *, partner: str, sender: str, control: 
     return found[0] if found else None
 
 
-def in_place(connection: Connection, *, partner: str, place: str) -> File | None:
-    """The file that was claimed to a place."""
-    found = list_files(connection, files.c.direction == "in", files.c.partner == partner, files.c.place == place)
+def claimed_as(connection: Connection, *, partner: str, place: str) -> File | None:
+    """The file that was claimed under a name in `processing/`, wherever it is now."""
+    found = list_files(connection, files.c.claimed_as == f"{partner}/{place}")
     return found[0] if found else None
+
+
+def sent_since(connection: Connection, *, partner: str | None, since: datetime) -> list[File]:
+    """Original documents delivered to a partner since a time, without our acknowledgements."""
+    where = [files.c.direction == "out", files.c.state == "delivered", files.c.resend_of.is_(None), files.c.settled_at >= database.instant(since)]
+    with_ra = select(file_documents.c.file_id).where(file_documents.c.ra.is_not(None))
+    return list_files(connection, *where, files.c.id.in_(with_ra), *([files.c.partner == partner] if partner else []))
 
 
 def unfinished(connection: Connection) -> list[File]:

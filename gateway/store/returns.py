@@ -237,6 +237,11 @@ def advance(connection: Connection, ra: str, wanted: RaState, **fields: Any) -> 
     return before
 
 
+def force_closed(connection: Connection, ra: str) -> None:
+    """Close an RA by a person's word, from whatever state it is in."""
+    connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(state=RaState.CLOSED.value))
+
+
 def add_receipt(
     connection: Connection, receipt: Receipt, *, content_key: str, ra: str | None, state: str, reason: str, file_id: int | None, at: datetime
 ) -> int | None:

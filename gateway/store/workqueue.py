@@ -91,10 +91,22 @@ def release_all(connection: Connection, *, owner_prefix: str, now: datetime) -> 
     connection.execute(update(queue).where(mine).values(state="ready", owner=None, due_at=database.instant(now)))
 
 
+def is_due(connection: Connection, *, now: datetime) -> bool:
+    """Whether there is a job to claim."""
+    at = database.instant(now)
+    free = or_(and_(queue.c.state == "ready", queue.c.due_at <= at), and_(queue.c.state == "leased", queue.c.lease_until < at))
+    return connection.execute(select(queue.c.id).where(free).limit(1)).first() is not None
+
+
 def due_count(connection: Connection, *, now: datetime) -> int:
     """How many jobs are due or being done."""
     busy = or_(queue.c.state == "leased", queue.c.due_at <= database.instant(now))
     return connection.execute(select(func.count()).select_from(queue).where(busy)).scalar_one()
+
+
+def keys_of(connection: Connection, job: str) -> list[str]:
+    """The keys queued for a job."""
+    return [str(r[0]) for r in connection.execute(select(queue.c.key).where(queue.c.job == job).order_by(queue.c.id))]
 
 
 def waiting(connection: Connection) -> list[dict[str, object]]:

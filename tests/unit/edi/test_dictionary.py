@@ -106,9 +106,10 @@ def test_it_takes_trailing_blanks_and_codes_that_are_not_in_a_selected_list(body
 
 
 def test_it_finds_an_exclusion():
-    body = "BGN*11*RA1*20260310\nRDR*CR*DR*AA\nBLI*SK*TEE*1*EA"
-    found = inside(body, set_id="180")
-    assert ("E", 10) not in found and [finding.ack for finding in found if finding.tag == "RDR" and finding.element == 3][:1] in (["10"], ["7"])
+    body = "BGN*11*RA1*20260310\nRDR*CR*DR*EW\nBLI*SK*TEE*1*EA"
+    (found,) = [finding for finding in inside(body, set_id="180") if finding.tag == "RDR"]
+    assert (found.code, found.element, found.value, found.ack) == ("x12.element-exclusive", 3, "EW", "10")
+    assert "RDR-02" in found.message
 
 
 def test_it_checks_components():

@@ -1,0 +1,183 @@
+"""Commands that only look: `status`, `find`, `explain`, `trace`, `export`, `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy import Connection
+
+from gateway import bootstrap, config, daemon
+from gateway.cli.options import say_json, table, with_config, with_json
+from gateway.store import database
+from gateway.views import cases, health, records
+
+
+@contextmanager
+def _book(config_path: str | None) -> Iterator[Connection]:
+    """A reading connection to the workspace's book."""
+    workspace = config.load(config_path)
+    engine = bootstrap.open_book(workspace)
+    try:
+        with database.reading(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@click.command()
+@with_config
+@with_json
+def status(config_path: str | None, as_json: bool) -> int:
+    """Whether all is well: is it running and ready, is there work, what needs a person. Exit code 2 when something does.
+
+    \b
+    Example:  gateway status --json
+    """
+    workspace = config.load(config_path)
+    engine = bootstrap.open_book(workspace)
+    folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
+    for folder in folders.values():
+        folder.make()
+    found = health.status(engine, folders, now=bootstrap.clock(workspace)(), ready=daemon.is_running(workspace.var))
+    engine.dispose()
+    if as_json:
+        say_json(found)
+        return 0
+    click.echo(f"{'running and ready' if found['ready'] else 'not running'}; {'idle' if found['idle'] else 'work to do'}")
+    counts = found["counts"]
+    rows = [(f"RAs {state}", str(count)) for state, count in counts["ras"].items()] + [(f"files {key}", str(n)) for key, n in counts["files"].items()]
+    table(["what", "count"], [*rows, ("queued", str(counts["queue_all"])), ("files arriving", str(counts["arriving"]))])
+    for problem in found["problems"]:
+        click.echo(f"! {problem}")
+    if not found["problems"]:
+        click.echo("Nothing needs a person.")
+    return 2 if found["problems"] else 0
+
+
+@click.command()
+@click.argument("text")
+@with_config
+@with_json
+def find(text: str, config_path: str | None, as_json: bool) -> int:
+    """Find by RMA, RA, order name or id, refund id, tracking number, SKU, UPC, receipt number, file name or control number.
+
+    \b
+    Example:  gateway find 77000001
+    """
+    with _book(config_path) as connection:
+        hits = cases.find(connection, text)
+    if as_json:
+        say_json(hits)
+    else:
+        table(["what", "found"], [[hit["kind"], "  ".join(f"{k}={v}" for k, v in hit.items() if k != "kind")] for hit in hits])
+        if not hits:
+            click.echo(f"Nothing in the book has {text!r}.", err=True)
+    return 0 if hits else 1
+
+
+@click.command()
+@click.argument("rma")
+@click.option("--timeline", "with_timeline", is_flag=True, help="Every event as well.")
+@with_config
+@with_json
+def explain(rma: str, with_timeline: bool, config_path: str | None, as_json: bool) -> int:
+    """Why a return was processed, flagged, held or skipped: the rule, the numbers, the file and line, the calls.
+
+    \b
+    Example:  gateway explain 77000003 --timeline
+    """
+    with _book(config_path) as connection:
+        number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
+        sentences = cases.explain(connection, number)
+        whole = cases.story(connection, number)
+    if as_json:
+        say_json(whole | {"why": sentences})
+        return 0
+    for sentence in sentences:
+        click.echo(sentence)
+    if with_timeline:
+        table(["when", "who", "what"], [[e["at"][:19].replace("T", " "), e["actor"], e["text"]] for e in whole["timeline"]])
+    return 0
+
+
+@click.command()
+@click.argument("file")
+@with_config
+@with_json
+def trace(file: str, config_path: str | None, as_json: bool) -> int:
+    """Everything about one file, by name, number or hash: what became of it, its documents, receipts and events.
+
+    \b
+    Example:  gateway trace ATLAS_856_000000001.edi
+    """
+    with _book(config_path) as connection:
+        found = cases.trace(connection, file)
+    if as_json:
+        say_json(found)
+        return 0
+    for one in found:
+        click.echo(
+            f"{one['name']} ({one['direction']}, {one['partner']}): {one['outcome'] or one['state']}"
+            + (f", {one['reason']}" if one["reason"] else "")
+        )
+        click.echo(
+            f"  file {one['id']}, {one['size']} bytes, sha256 {one['sha256'][:16]}…, control {one['control'] or 'none'}, in {one['place'] or 'the outbox'}"
+        )
+        for document in one["documents"]:
+            click.echo(
+                f"  {document['document']} {document['ra'] or ''}: {document['validation']}, acknowledgement {document['acknowledgement']} {document['reason']}"
+            )
+        for line in one["receipts"]:
+            click.echo(f"  receipt {line}")
+        for event in one["events"]:
+            click.echo(f"  {event['at'][:19].replace('T', ' ')}  {event['text']}")
+        if one["side_text"]:
+            click.echo("\n" + one["side_text"])
+    return 0
+
+
+@click.command()
+@click.option("--kind", type=click.Choice(list(records.KINDS)), help="Only this kind of record.")
+@with_config
+@with_json
+def export(kind: str | None, config_path: str | None, as_json: bool) -> int:
+    """The whole book as JSON (schema gateway-export-1): RAs, files, receipts, effects, refunds, invoices, stock, orders, tasks, alerts, runs.
+
+    \b
+    Example:  gateway export --json --kind ras
+    """
+    with _book(config_path) as connection:
+        found = records.export(connection, kind)
+    if as_json or not kind:
+        say_json(found)
+        return 0
+    rows = found[kind]
+    columns = list(rows[0]) if rows else []
+    table(columns, [[str(row[c]) for c in columns] for row in rows])
+    return 0
+
+
+@click.command()
+@with_config
+@with_json
+def verify(config_path: str | None, as_json: bool) -> int:
+    """Check the database, the audit seals, the archive's hashes, and that units, money and stock add up. Exit code 1 names what is broken.
+
+    \b
+    Example:  gateway verify
+    """
+    workspace = config.load(config_path)
+    engine = bootstrap.open_book(workspace)
+    folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
+    broken = health.verify(engine, folders)
+    engine.dispose()
+    if as_json:
+        say_json({"ok": not broken, "broken": broken})
+    else:
+        for text in broken:
+            click.echo(f"broken: {text}")
+        if not broken:
+            click.echo("Database, seals, archive, units, money and stock are in order.")
+    return 1 if broken else 0

@@ -1,0 +1,86 @@
+"""`run` and `run-once`."""
+
+from __future__ import annotations
+
+import threading
+
+import click
+
+from gateway import bootstrap, config, daemon
+from gateway.cli.options import say_json, table, with_config, with_json
+
+LOCKED = 3
+
+
+def _periods(workspace: config.Workspace) -> dict[str, float]:
+    p = workspace.settings.periods
+    return {
+        "LoopImportReturnAuthorizations": p.import_returns,
+        "TransmitReturnAuthorizations": p.import_returns,
+        "LoopExportReturnReceipts": p.export_receipts,
+        "ShopifyImportRefunds": p.import_refunds,
+        "ShopifyImportOrders": p.import_orders,
+        "ShopifyExportInventory": p.export_inventory,
+        "Upkeep": p.upkeep,
+    }
+
+
+@click.command()
+@with_config
+def run(config_path: str | None) -> int:
+    """Run in the foreground until stopped (Ctrl-C or SIGTERM finishes the document in hand).
+
+    \b
+    Example:  gateway run --config /srv/returns/gateway.toml
+    """
+    workspace = config.load(config_path)
+    bootstrap.require_keys(workspace)
+    owner = bootstrap.owner_name()
+    try:
+        with daemon.locked(workspace.var, owner) as tell_ready:
+            bootstrap.start_log(workspace, to_terminal=True)
+            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+            for folders in ctx.folders.values():
+                folders.make()
+            settings = workspace.settings
+            service = daemon.Daemon(ctx, owner, _periods(workspace), settings.periods.scan, settings.service.workers, settings.periods.lease)
+            daemon.stop_on_signals(service.stopping)
+            service.run(tell_ready)
+    except daemon.LockedError as error:
+        click.echo(f"gateway: {error.message}", err=True)
+        return LOCKED
+    return 0
+
+
+@click.command("run-once")
+@with_config
+@with_json
+def run_once(config_path: str | None, as_json: bool) -> int:
+    """One pass of every job: files in, returns in, decisions out, refunds, orders, inventory. Exit code 2 when something failed.
+
+    \b
+    Example:  gateway run-once --json
+    """
+    workspace = config.load(config_path)
+    bootstrap.require_keys(workspace)
+    owner = bootstrap.owner_name()
+    stopping = threading.Event()
+    daemon.stop_on_signals(stopping)
+    try:
+        with daemon.locked(workspace.var, owner):
+            bootstrap.start_log(workspace, to_terminal=False)
+            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+            for folders in ctx.folders.values():
+                folders.make()
+            ran = daemon.run_once(ctx, owner=owner, stopping=stopping)
+    except daemon.LockedError as error:
+        click.echo(f"gateway: {error.message}", err=True)
+        return LOCKED
+    if as_json:
+        say_json([{"job": name, **tally.counts, "reasons": tally.reasons} for name, tally in ran])
+    else:
+        table(["job", "read", "done", "skipped", "failed"], [[name, *map(str, tally.counts.values())] for name, tally in ran])
+        for name, tally in ran:
+            for reason in tally.reasons[-tally.failed :] if tally.failed else []:
+                click.echo(f"{name}: {reason}", err=True)
+    return 2 if any(tally.failed for _, tally in ran) else 0

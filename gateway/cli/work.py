@@ -1,0 +1,257 @@
+"""Commands that do something: jobs by hand, and what people do with files and RAs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from gateway import bootstrap, config, daemon
+from gateway.cli.options import actor, confirm, say_json, with_config, with_dry_run, with_json, with_yes
+from gateway.jobs import SCHEDULED, actions
+from gateway.jobs.actions import Prospect
+from gateway.jobs.context import Context
+from gateway.worker import Worker, run_job
+
+
+@contextmanager
+def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], None]]]:
+    """The gateway's surroundings, and a function that does what was queued unless a running service does it."""
+    workspace = config.load(config_path)
+    ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+    for folders in ctx.folders.values():
+        folders.make()
+    bootstrap.start_log(workspace, to_terminal=False)
+
+    def work_off() -> None:
+        if not daemon.is_running(workspace.var):
+            Worker(ctx=ctx, owner=bootstrap.owner_name()).drain()
+
+    try:
+        yield ctx, work_off
+    finally:
+        ctx.engine.dispose()
+
+
+def _day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as fault:
+        raise click.BadParameter(f"{value!r} is not a date like 2026-11-01 or 2026-11-01T08:00") from fault
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(SCHEDULED)))
+@click.option("--rma", help="Only this RMA (Loop jobs).")
+@click.option("--order", help="Only this order, by name or id (Shopify jobs).")
+@click.option("--from", "start", callback=_day, help="Range: from this day (UTC).")
+@click.option("--to", "end", callback=_day, help="Range: to this day (UTC).")
+@with_config
+@with_json
+def job(name: str, rma: str | None, order: str | None, start: datetime | None, end: datetime | None, config_path: str | None, as_json: bool) -> int:
+    """Run a job now, and what it causes. Exit code 2 when something failed.
+
+    \b
+    Example:  gateway job LoopImportReturnAuthorizations --rma 77000001
+              gateway job ShopifyImportRefunds --from 2026-11-01 --to 2026-11-08
+    """
+    scope: dict[str, object] = {key: value for key, value in {"rma": rma, "order": order, "start": start, "end": end}.items() if value is not None}
+    with _gateway(config_path) as (ctx, work_off):
+        try:
+            tally = run_job(ctx, name, **scope)
+        except TypeError as fault:
+            raise click.UsageError(f"{name} does not take {', '.join('--' + key for key in scope)}") from fault
+        work_off()
+    if as_json:
+        say_json({"job": name, **tally.counts, "reasons": tally.reasons})
+    else:
+        click.echo(f"{name}: read {tally.read}, done {tally.done}, skipped {tally.skipped}, failed {tally.failed}")
+        for reason in tally.reasons:
+            click.echo(f"  {reason}")
+    return 2 if tally.failed else 0
+
+
+def _show(prospect: Prospect, *, as_json: bool) -> None:
+    if as_json:
+        say_json(actions.plain(prospect))
+        return
+    click.echo(f"{prospect.name}: would be {prospect.outcome}")
+    for line in (*prospect.receipts, *prospect.remarks, *prospect.problems):
+        click.echo(f"  {line}")
+    if prospect.effects:
+        click.echo(f"{len(prospect.effects)} new effect(s):")
+        for line in prospect.effects:
+            click.echo(f"  {line}")
+    else:
+        click.echo("0 new effects" + (": all already applied" if prospect.outcome == "duplicate" else ""))
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--partner", required=True, help="As if this partner had sent it.")
+@with_config
+@with_json
+def preview(path: Path, partner: str, config_path: str | None, as_json: bool) -> int:
+    """What a file is, what it says in business words, and what would happen, without taking it.
+
+    \b
+    Example:  gateway preview receipt.edi --partner ATLAS
+    """
+    with _gateway(config_path) as (ctx, _):
+        _show(actions.preview(ctx, partner=partner.upper(), path=path.resolve(), content=path.read_bytes()), as_json=as_json)
+    return 0
+
+
+@click.command()
+@click.argument("file_id", type=int)
+@click.option("--accept-control", is_flag=True, help="Accept a repeated interchange number with new content.")
+@with_dry_run
+@with_yes
+@with_config
+@with_json
+def replay(file_id: int, accept_control: bool, dry_run: bool, yes: bool, config_path: str | None, as_json: bool) -> int:
+    """Handle an inbound file of the book again, by its number (see `gateway trace`). An effect that has happened is not repeated.
+
+    \b
+    Example:  gateway replay 17 --dry-run
+    """
+    with _gateway(config_path) as (ctx, work_off):
+        if not dry_run:
+            confirm(f"Handle file {file_id} again?", yes=yes)
+        prospect = actions.replay(ctx, file_id=file_id, dry_run=dry_run, accept_control=accept_control, actor=actor())
+        work_off()
+    if dry_run:
+        _show(prospect, as_json=as_json)
+    else:
+        say_json({"file": file_id, "queued": True}) if as_json else click.echo(f"{prospect.name} is handled again.")
+    return 0
+
+
+@click.command()
+@click.argument("ra", required=False)
+@click.option("--partner", help="All documents sent to this partner …")
+@click.option("--since", callback=_day, help="… since this day (UTC).")
+@with_dry_run
+@with_yes
+@with_config
+@with_json
+def resend(ra: str | None, partner: str | None, since: datetime | None, dry_run: bool, yes: bool, config_path: str | None, as_json: bool) -> int:
+    """Send the document of an RA again, or all of a partner since a day: the same bytes under a new name.
+
+    \b
+    Example:  gateway resend RA77000001
+              gateway resend --partner ATLAS --since 2026-11-22 --yes
+    """
+    if bool(ra) == bool(partner):
+        raise click.UsageError("name an RA, or --partner with --since")
+    with _gateway(config_path) as (ctx, work_off):
+        chosen = actions.find_resendable(ctx, ra=ra, partner=partner, since=since)
+        names = [f.name for f in chosen]
+        if not dry_run and chosen:
+            confirm(f"Send {len(chosen)} file(s) again: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}?", yes=yes)
+            names = actions.resend(ctx, chosen=chosen, actor=actor())
+            work_off()
+    if as_json:
+        say_json({"count": len(names), "files": names, "dry_run": dry_run})
+    else:
+        click.echo(f"{len(names)} file(s) {'would be ' if dry_run else ''}sent again: {', '.join(names) or 'nothing was sent before'}")
+    return 0 if names else 1
+
+
+@click.command()
+@click.argument("receipt_id", type=int)
+@click.argument("ra")
+@with_yes
+@with_config
+@with_json
+def attach(receipt_id: int, ra: str, yes: bool, config_path: str | None, as_json: bool) -> int:
+    """Bring an unmatched receipt (its number in `gateway export --kind receipts`) to an RA; it then follows the normal path.
+
+    \b
+    Example:  gateway attach 12 RA77000004
+    """
+    with _gateway(config_path) as (ctx, work_off):
+        confirm(f"Attach receipt {receipt_id} to {ra}?", yes=yes)
+        actions.attach(ctx, receipt_id=receipt_id, ra=ra, actor=actor())
+        work_off()
+    say_json({"receipt": receipt_id, "ra": ra}) if as_json else click.echo(f"Receipt {receipt_id} belongs to {ra} now.")
+    return 0
+
+
+@click.command()
+@click.argument("ra")
+@click.option("--reason", required=True, help="Why.")
+@with_config
+@with_json
+def hold(ra: str, reason: str, config_path: str | None, as_json: bool) -> int:
+    """Keep an RA from being sent.
+
+    \b
+    Example:  gateway hold RA77000001 --reason "address being checked"
+    """
+    with _gateway(config_path) as (ctx, _):
+        actions.hold(ctx, ra=ra, reason=reason, actor=actor())
+    say_json({"ra": ra, "held": True}) if as_json else click.echo(f"{ra} is held.")
+    return 0
+
+
+@click.command()
+@click.argument("ra")
+@with_config
+@with_json
+def release(ra: str, config_path: str | None, as_json: bool) -> int:
+    """Let a held RA go on.
+
+    \b
+    Example:  gateway release RA77000001
+    """
+    with _gateway(config_path) as (ctx, work_off):
+        actions.release(ctx, ra=ra, actor=actor())
+        work_off()
+    say_json({"ra": ra, "held": False}) if as_json else click.echo(f"{ra} goes on.")
+    return 0
+
+
+@click.command()
+@click.argument("step")
+@with_yes
+@with_config
+@with_json
+def retry(step: str, yes: bool, config_path: str | None, as_json: bool) -> int:
+    """Repeat a failed step: an effect by its number, or a queued job as JOB:KEY (both stand in the work list's advice).
+
+    \b
+    Example:  gateway retry 31
+              gateway retry translate:17
+    """
+    with _gateway(config_path) as (ctx, work_off):
+        confirm(f"Try {step} again?", yes=yes)
+        said = actions.retry(ctx, step=step, actor=actor())
+        work_off()
+    say_json({"step": step, "said": said}) if as_json else click.echo(said)
+    return 0
+
+
+@click.command()
+@click.argument("ra")
+@click.option("--reason", required=True, help="Why.")
+@with_yes
+@with_config
+@with_json
+def close(ra: str, reason: str, yes: bool, config_path: str | None, as_json: bool) -> int:
+    """Close an RA by hand; what has not come counts as not returned, Loop is not called.
+
+    \b
+    Example:  gateway close RA77000001 --reason "parcel lost, refunded by hand"
+    """
+    with _gateway(config_path) as (ctx, _):
+        confirm(f"Close {ra}?", yes=yes)
+        actions.close(ctx, ra=ra, reason=reason, actor=actor())
+    say_json({"ra": ra, "closed": True}) if as_json else click.echo(f"{ra} is closed.")
+    return 0

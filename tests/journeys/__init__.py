@@ -1,0 +1,1 @@
+"""The acceptance scenarios, one test or more for each number."""
