@@ -349,10 +349,11 @@ def read_stock(path: Path, faults: list[str]) -> list[tuple[str, str, int]]:
 
 def check_together(settings: Settings, profiles: Mapping[str, Profile]) -> list[str]:
     """What only shows when settings and profiles are seen together."""
-    faults = []
-    for w in settings.warehouses:
-        if w.partner and w.partner not in profiles:
-            faults.append(f"{FILE_NAME}: warehouse {w.code} names partner {w.partner}, but {settings.places.mappings}/ has no profile of it")
+    faults = [
+        f"{FILE_NAME}: warehouse {w.code} names partner {w.partner}, but {settings.places.mappings}/ has no profile of it"
+        for w in settings.warehouses
+        if w.partner and w.partner not in profiles
+    ]
     sample = settings.merchant.ra_pattern.format(rma="9" * 8) + ("-1" if len(settings.warehouses) > 1 else "")
     for p in profiles.values():
         plain = settings.merchant.ra_pattern.format(rma="9" * 8)

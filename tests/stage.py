@@ -125,6 +125,10 @@ class Stage:
         self.worker.drain()
         return tally
 
+    def run(self, name: str, **scope: Any) -> Tally:
+        """Run a scheduled job and nothing of what it queued."""
+        return run_scheduled(self.ctx, name, **scope)
+
     def take(self) -> None:
         """Take what lies in the inboxes and work it off."""
         for partner in self.ctx.folders:
@@ -230,6 +234,11 @@ class Stage:
         """A return as the case view tells it."""
         with database.reading(self.ctx.engine) as connection:
             return cases.story(connection, str(rma))
+
+    def documents(self, ra: str) -> list[dict[str, Any]]:
+        """The documents sent for an RA, with validation, delivery and acknowledgement."""
+        with database.reading(self.ctx.engine) as connection:
+            return files.documents_for(connection, ra)
 
     def files(self) -> list[files.File]:
         """Every file."""

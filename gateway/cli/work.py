@@ -54,7 +54,9 @@ def _day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) ->
 @click.option("--to", "end", callback=_day, help="Range: to this day (UTC).")
 @with_config
 @with_json
-def job(name: str, rma: str | None, order: str | None, start: datetime | None, end: datetime | None, config_path: str | None, as_json: bool) -> int:
+def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    name: str, rma: str | None, order: str | None, start: datetime | None, end: datetime | None, config_path: str | None, as_json: bool
+) -> int:
     """Run a job now, and what it causes. Exit code 2 when something failed.
 
     \b
@@ -141,7 +143,9 @@ def replay(file_id: int, accept_control: bool, dry_run: bool, yes: bool, config_
 @with_yes
 @with_config
 @with_json
-def resend(ra: str | None, partner: str | None, since: datetime | None, dry_run: bool, yes: bool, config_path: str | None, as_json: bool) -> int:
+def resend(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    ra: str | None, partner: str | None, since: datetime | None, dry_run: bool, yes: bool, config_path: str | None, as_json: bool
+) -> int:
     """Send the document of an RA again, or all of a partner since a day: the same bytes under a new name.
 
     \b

@@ -19,7 +19,7 @@ from gateway.store.schema import alerts, events, job_runs, positions, schedule, 
 SEALED = ("id", "at", "word", "rma", "ra", "file_id", "partner", "actor", "text", "facts")
 
 
-def note(
+def note(  # noqa: PLR0913 - an event names all it belongs to
     connection: Connection,
     word: str,
     text: str,
@@ -99,7 +99,9 @@ def broken_seal(connection: Connection) -> str:
     return ""
 
 
-def open_task(connection: Connection, kind: str, subject: str, text: str, *, at: datetime, rma: str | None = None, advice: str = "") -> None:
+def open_task(  # noqa: PLR0913 - a task is these six facts
+    connection: Connection, kind: str, subject: str, text: str, *, at: datetime, rma: str | None = None, advice: str = ""
+) -> None:
     """Put something on the work list, once per kind and subject."""
     row = {"kind": kind, "subject": subject, "rma": rma, "text": text, "advice": advice, "open": True, "opened_at": database.instant(at)}
     if database.insert_new(connection, tasks, row) is not None:

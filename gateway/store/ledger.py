@@ -124,7 +124,9 @@ def refund_document(row: dict[str, Any]) -> Refund:
     return documents.load(Refund, row["document"])
 
 
-def save_refund(connection: Connection, refund: Refund, assessment: Assessment, *, status: str, message: str, rma: str | None, at: datetime) -> None:
+def save_refund(  # noqa: PLR0913 - the columns that an assessment alone does not give
+    connection: Connection, refund: Refund, assessment: Assessment, *, status: str, message: str, rma: str | None, at: datetime
+) -> None:
     """Write a refund and its lines as assessed; a held one may be written again."""
     credit = assessment.credit if status == "imported" else None
     row = {

@@ -242,7 +242,7 @@ def force_closed(connection: Connection, ra: str) -> None:
     connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(state=RaState.CLOSED.value))
 
 
-def add_receipt(
+def add_receipt(  # noqa: PLR0913 - the columns that a receipt alone does not give
     connection: Connection, receipt: Receipt, *, content_key: str, ra: str | None, state: str, reason: str, file_id: int | None, at: datetime
 ) -> int | None:
     """Write a receipt; None when the same receipt (partner, number, lines) is there already (R-075)."""
