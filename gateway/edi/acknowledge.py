@@ -95,7 +95,7 @@ def set_result(findings: Sequence[Finding]) -> str:
     return "E" if any(finding.ack for finding in findings) else "A"
 
 
-def acknowledge_interchange(header: InterchangeHeader, *, accepted: bool, code: str = "000") -> list[str]:
+def acknowledge_interchange(header: InterchangeHeader, accepted: bool, code: str = "000") -> list[str]:
     """The TA1 segment for a received interchange; `code` is that of its first finding, `000` for none."""
     result = ("A" if code == "000" else "E") if accepted else "R"
     return ["TA1", header.control, header.date, header.time, result, code]

@@ -40,7 +40,7 @@ from gateway.edi.x12_parts import (
     Strictness,
     TransactionSet,
 )
-from gateway.edi.x12_write import Envelope, UnwritableValue, clean, parse_body, write_interchange, write_set
+from gateway.edi.x12_write import Envelope, UnwritableValue, clean, parse_body, write_acknowledgement, write_interchange, write_set
 
 __all__ = [
     "DEFAULT",
@@ -65,6 +65,7 @@ __all__ = [
     "parse_body",
     "read_sets",
     "sniff",
+    "write_acknowledgement",
     "write_interchange",
     "write_set",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +9,7 @@ from sqlalchemy import Connection
 from gateway.domain.receiving import Decision
 from gateway.errors import PermanentError
 from gateway.store import effects, events, files, ledger, returns, searching
+from gateway.store.files import File
 from gateway.store.returns import HeldReturn
 from gateway.views import records
 
@@ -104,8 +104,9 @@ def explain(connection: Connection, rma: str) -> list[str]:
     """Why a return stands where it stands, in sentences with rule, numbers and places (R-180)."""
     found = story(connection, rma)
     said = [f"RMA {rma} (order {found['order']}) is {found['loop_state']} in Loop."]
-    for ra in found["ras"]:
-        said.append(f"{ra['ra']} for {ra['warehouse']} ({ra['partner']}) is {ra['state']}" + (f": {ra['hold']}." if ra["hold"] else "."))
+    said += [
+        f"{ra['ra']} for {ra['warehouse']} ({ra['partner']}) is {ra['state']}" + (f": {ra['hold']}." if ra["hold"] else ".") for ra in found["ras"]
+    ]
     if found["hold"]:
         said.append(f"It is held or has nothing to send: {found['hold']}.")
     if found["decision"]:
@@ -114,29 +115,33 @@ def explain(connection: Connection, rma: str) -> list[str]:
         f"{e['kind']} was tried {e['attempts']} time(s) and is {e['state'].replace('_', ' ')}: {e['cause'] or 'not sent yet'}."
         for e in found["effects"]
     ]
-    said += [f"Refund {r['refund_id']}: {r['status']}, credit {r['credit']} {r['currency']}, cash {r['cash']}" + (f" ({r['reason']})." if r["reason"] else ".") for r in found["refunds"]]  # fmt: skip
+    said += [explain_refund(refund) for refund in found["refunds"]]
     said += [f"Exchange order {o['name']}: A/R {o['ar']} {o['currency']}." for o in found["orders"]]
+    if found["exchange"].startswith("exchange kept inside"):
+        said.append(f"There is no separate exchange order: {found['exchange']}, so none is expected and none is booked.")
     said += [f"Needs a person: {t['text']}." + (f" To do: {t['advice']}." if t["advice"] else "") for t in found["tasks"]]
     if found["waits_for"]:
         said.append(f"It waits for {found['waits_for']}.")
     return said
 
 
+def explain_refund(refund: dict[str, Any]) -> str:
+    """A refund in a sentence."""
+    return f"Refund {refund['refund_id']}: {refund['status']}, credit {refund['credit']} {refund['currency']}, cash {refund['cash']}" + (
+        f" ({refund['reason']})." if refund["reason"] else "."
+    )
+
+
 def explain_decision(connection: Connection, rma: str, decision: dict[str, Any]) -> list[str]:
     """The decision in sentences: what came, from which file and line, and the rule."""
     words = {"process": "processed", "flag": "flagged", "remove": "processed without the missing units"}
-    said = []
-    for source in decision["inputs"]:
-        said.append(f"Receipt {source['receipt']} (file {source['file']}, {source['position']}) says: {'; '.join(source['lines'])}.")
-    received = sum(
-        line["good"] + line["second"] for ra in returns.authorizations_of(connection, rma) for line in returns.lines_of(connection, ra.document.ra)
-    )
-    expected = sum(ra.document.units for ra in returns.authorizations_of(connection, rma))
+    said = [f"Receipt {s['receipt']} (file {s['file']}, {s['position']}) says: {'; '.join(s['lines'])}." for s in decision["inputs"]]
+    lines = [line for ra in returns.authorizations_of(connection, rma) for line in returns.lines_of(connection, ra.document.ra)]
+    received, expected = sum(line["good"] + line["second"] for line in lines), sum(line["expected"] for line in lines)
     why = "; ".join(decision["sentences"]).rstrip(".")
     said.append(
         f'It was {words[decision["verdict"]]} under the rule "{decision["rule"]}", because {received} of {expected} units came: {why}'
-        + missing_value(connection, rma)
-        + f" (settings {decision['settings_version']})."
+        f"{missing_value(connection, rma)} (settings {decision['settings_version']})."
     )
     said += [f"Which unit is missing is not known: {candidate}." for candidate in decision["candidates"]]
     return said
@@ -157,38 +162,18 @@ def missing_value(connection: Connection, rma: str) -> str:
 
 def trace(connection: Connection, name: str) -> list[dict[str, Any]]:
     """Everything about a file, by its name, number or hash."""
-    found = []
-    for file in searching.files_named(connection, name):
-        found.append(
-            {
-                "id": file.id,
-                "name": file.name,
-                "direction": file.direction,
-                "partner": file.partner,
-                "state": file.state,
-                "outcome": file.outcome,
-                "reason": file.reason,
-                "size": file.size,
-                "sha256": file.sha256,
-                "control": file.control,
-                "place": file.place,
-                "side_text": file.side_text,
-                "documents": [
-                    {k: row[k] for k in ("document", "group_control", "set_control", "ra", "version", "validation", "acknowledgement", "reason")}
-                    for row in files.documents_in(connection, file.id)
-                ],
-                "receipts": [
-                    f"{held.document.receipt_no} → {held.ra or held.reason} ({held.state})" for held in returns.receipts_in(connection, file.id)
-                ],
-                "events": [{"at": e["at"], "text": e["text"]} for e in events.of_file(connection, file.id)],
-            }
-        )
+    found = [trace_file(connection, file) for file in searching.files_named(connection, name)]
     if not found:
         raise NothingFoundError(f"no file is called {name!r}; `gateway find` looks for other identifiers")
     return found
 
 
-def facts_of(event: dict[str, Any]) -> dict[str, Any]:
-    """The facts of an event."""
-    loaded: dict[str, Any] = json.loads(event["facts"])
-    return loaded
+def trace_file(connection: Connection, file: File) -> dict[str, Any]:
+    """One file with its documents, receipts and events."""
+    names = ("id", "name", "direction", "partner", "state", "outcome", "reason", "size", "sha256", "control", "place", "side_text")
+    columns = ("document", "group_control", "set_control", "ra", "version", "validation", "acknowledgement", "reason")
+    return {name: getattr(file, name) for name in names} | {
+        "documents": [{column: row[column] for column in columns} for row in files.documents_in(connection, file.id)],
+        "receipts": [f"{held.document.receipt_no} → {held.ra or held.reason} ({held.state})" for held in returns.receipts_in(connection, file.id)],
+        "events": [{"at": e["at"], "text": e["text"]} for e in events.of_file(connection, file.id)],
+    }

@@ -23,6 +23,12 @@ def test_it_gives_a_005010_interchange_its_version_and_repetition_separator():
     assert start.header.version == "00501" and start.header.separators == separators
 
 
+def test_it_writes_an_interchange_of_ta1_alone():
+    data = x12.write_acknowledgement(header=envelope(), segments=[["TA1", "000000044", "260309", "0800", "A", "000"]])
+    assert [type(event).__name__ for event in events(data)] == ["InterchangeStart", "InterchangeAck", "InterchangeEnd"]
+    assert codes_of(data) == []
+
+
 def test_it_counts_sets_and_segments():
     data = write(RECEIPT, RECEIPT)
     assert codes_of(data) == [] and [each.control for each in sets_of(data)] == ["0001", "0002"]
