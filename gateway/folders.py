@@ -313,7 +313,7 @@ def free_name(folder: Path, name: str) -> Path:
 
 def durable_write(path: Path, content: bytes) -> None:
     """Write, flush to the disk, rename into place, flush the folder."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")  # the same name each time: what a crash left is written over
     try:
         with temporary.open("wb") as stream:
             stream.write(content)

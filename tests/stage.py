@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway import bootstrap, config
-from gateway.jobs import intake, run_scheduled
+from gateway.domain import matching
+from gateway.jobs import intake, receipts, run_scheduled
 from gateway.jobs.context import Context, Tally
 from gateway.simulator.clock import SimClock
 from gateway.simulator.partner import Partner, make_944
@@ -204,6 +205,18 @@ class Stage:
         with database.reading(self.ctx.engine) as connection:
             rows = returns.lines_of(connection, number)
         return {r["sku"]: (r["expected"], r["good"], r["second"], r["not_returned"]) for r in rows}
+
+    def ra_lines(self, number: str) -> dict[str, dict[str, Any]]:
+        """The lines of an RA as rows."""
+        with database.reading(self.ctx.engine) as connection:
+            return {row["sku"]: row for row in returns.lines_of(connection, number)}
+
+    def candidates(self, receipt_id: int) -> list[matching.Candidate]:
+        """The RAs an unmatched receipt may belong to, best first."""
+        with database.reading(self.ctx.engine) as connection:
+            held = returns.load_receipt(connection, receipt_id)
+            assert held is not None
+            return receipts.propose(connection, held.document, now=self.ctx.now())
 
     def decision(self, rma: int | str) -> dict[str, Any] | None:
         """The decision of an RMA."""

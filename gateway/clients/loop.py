@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from gateway.clients.session import Answer, Kind, Outcome, Session, judge_read, judge_write
+from gateway.clients.session import Answer, Kind, Outcome, Session, judge_write
 from gateway.domain.documents import ZERO, Exchange, Label, Return, ReturnUnit
 from gateway.errors import PermanentError
 
@@ -56,7 +56,7 @@ class Loop:
             query["state"] = state
         seen: set[str] = set()
         while True:
-            answer = judge_read("Loop", self.session.send("GET", "/warehouse/return/list", query=query))
+            answer = self.session.read("GET", "/warehouse/return/list", query=query)
             body = answer.body
             if not isinstance(body, dict) or not isinstance(body.get("returns"), list):
                 raise MissingFieldError(f"Loop's list of returns has no `returns` (status {answer.status}): {answer.text[:120]!r}")
@@ -71,14 +71,14 @@ class Loop:
 
     def return_details(self, rma: str) -> Return:
         """One return by its number, with its refunds."""
-        answer = judge_read("Loop", self.session.send("GET", "/warehouse/return/details", query={"return_id": rma}))
+        answer = self.session.read("GET", "/warehouse/return/details", query={"return_id": rma})
         if not isinstance(answer.body, dict) or "error" in answer.body:
             raise UnknownReturnError(f"Loop knows no return {rma}: {_words(answer.body) or answer.text[:120]}")
         return read_return(answer.body)
 
     def list_notes(self, rma: str) -> list[str]:
         """The notes on a return's timeline."""
-        answer = judge_read("Loop", self.session.send("GET", f"/warehouse/return/{rma}/notes"))
+        answer = self.session.read("GET", f"/warehouse/return/{rma}/notes")
         body = answer.body.get("notes", []) if isinstance(answer.body, dict) else answer.body
         return [str(note.get("content", "")) for note in body] if isinstance(body, list) else []
 
@@ -100,13 +100,13 @@ class Loop:
 
     def list_destinations(self) -> list[dict[str, Any]]:
         """The destinations of the shop."""
-        answer = judge_read("Loop", self.session.send("GET", "/destinations"))
+        answer = self.session.read("GET", "/destinations")
         return list(answer.body.get("destinations", [])) if isinstance(answer.body, dict) else []
 
     def check_access(self) -> None:
         """Try the key with the cheapest read."""
         query = {"paginate": "true", "pageSize": "1"}
-        answer = judge_read("Loop", self.session.send("GET", "/warehouse/return/list", query=query))
+        answer = self.session.read("GET", "/warehouse/return/list", query=query)
         if not isinstance(answer.body, dict) or "returns" not in answer.body:
             raise MissingFieldError(f"the address of Loop does not answer as Loop does: {answer.text[:120]!r}; check loop.base_url")
 

@@ -19,14 +19,16 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from gateway.errors import PermanentError, TemporaryError
+from gateway.errors import HeldError, PermanentError, TemporaryError
 
 LARGEST_ANSWER = 64 * 1024 * 1024
+LONGEST_PATIENCE = 120.0
+MOST_READS = 10
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class AccessDeniedError(PermanentError):
-    """The service refuses our key."""
+class AccessDeniedError(HeldError):
+    """The service refuses our key; what needs it goes on when the key is right."""
 
 
 class UnreadableAnswerError(TemporaryError):
@@ -159,6 +161,21 @@ class Session:
             refused = isinstance(getattr(error.args[0] if error.args else None, "reason", None), NewConnectionError)
             words = "could not be reached" if refused else "closed the connection or stopped answering before its answer was complete"
             return Silence(text=f"{self.service} {words}", arrived=not refused)
+
+    def read(self, method: str, path: str, *, query: Mapping[str, str] | None = None) -> Answer:
+        """Make a call that changes nothing and judge its answer; when the service asks to wait, wait and ask again (R-040)."""
+        waited = 0.0
+        for attempt in range(MOST_READS):
+            answer = self.send(method, path, query=query)
+            if isinstance(answer, Silence) or answer.status != 429:
+                break
+            asked = answer.retry_after
+            pause = max(asked, 0.05) if asked is not None else min(2.0 * 2**attempt, 60.0)
+            if waited + pause > LONGEST_PATIENCE:
+                break
+            waited += pause
+            self.pacer.sleep(pause)
+        return judge_read(self.service, answer)
 
     def _read(self, response: requests.Response) -> Answer:
         parts, size = [], 0

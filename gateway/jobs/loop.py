@@ -28,7 +28,6 @@ from gateway.store.returns import HeldAuthorization, HeldReturn
 
 STATES: tuple[str | None, ...] = (None, "cancelled", "review")
 POSITION = "loop.updated_at"
-WAITING_FOR_SCAN = "waiting for the first carrier scan"
 
 
 class NotClosedYetError(TemporaryError):
@@ -107,7 +106,7 @@ def _take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally
     if rma == known.document:
         tally.skip(rma.rma, "unchanged")
         return
-    if known.hold or known.none_because == WAITING_FOR_SCAN:
+    if (known.hold or known.none_because) and rma.state in ("open", "review"):
         _authorize(ctx, connection, rma, tally)
     else:
         _follow(ctx, connection, known, rma, tally)
@@ -158,6 +157,8 @@ def _intend(ctx: Context, connection: Connection, kind: str, rma: str, version: 
 def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return, tally: Tally) -> None:
     """Apply what changed in Loop to what we hold."""
     returns.save_return(connection, rma, at=ctx.now(), none_because=known.none_because)
+    if known.hold:
+        events.close_tasks(connection, kind="held return", subject=rma.rma, because=f"{rma.state} in Loop", at=ctx.now())
     tally.done += 1
     held = returns.authorizations_of(connection, rma.rma)
     if rma.state != known.document.state:

@@ -66,6 +66,8 @@ def transmit_authorization(ctx: Context, ra: str) -> str:
                 return "made already"
             if held.state == RaState.HELD and held.hold.startswith("the return is in review"):
                 return held.hold
+            if sent and ctx.profiles[held.document.partner].send.change == "task":
+                return _tell_change(ctx, connection, held)
             if ctx.profiles[held.document.partner].send.paused:
                 reason = f"{held.document.partner} is paused (send.paused in its profile)"
                 returns.advance(connection, ra, RaState.QUEUED, hold=reason)
@@ -75,6 +77,15 @@ def transmit_authorization(ctx: Context, ra: str) -> str:
     except UnsendableError as fault:
         _hold(ctx, ra, fault)
         return fault.message
+
+
+def _tell_change(ctx: Context, connection: Connection, held: HeldAuthorization) -> str:
+    """Ask a person to tell a partner that takes no change documents what the RA has become (R-051)."""
+    ra = held.document
+    lines = ", ".join(f"{line.quantity} x {line.sku}" for line in ra.lines)
+    text = f"{ra.ra} is now version {ra.version} ({lines}); {ra.partner} takes no change documents"
+    events.open_task(connection, "tell the partner", f"{ra.ra} version {ra.version}", text, at=ctx.now(), rma=ra.rma, advice="tell the warehouse by mail")
+    return f"{ra.partner} takes no change documents; a person tells it"
 
 
 def cancel_authorization(ctx: Context, ra: str) -> None:

@@ -19,7 +19,7 @@ from gateway.store import database
 from gateway.views import health, records
 from tests.stage import Stage
 
-PASSES = 12
+PASSES = 9
 KILLS = int(os.environ.get("GATEWAY_TEST_KILLS", "50"))
 PERIODS = """
 [periods]
