@@ -219,20 +219,19 @@ def describe(standings: Sequence[Standing]) -> Iterable[str]:
     if came_empty(standings):
         yield "empty parcel"
     for s in standings:
-        conditions = dict(text.split(": ", 1) for text in s.conditions)
-        for line in s.lines:
-            if line.second:
-                yield f"{line.sku} {line.second} {conditions.get(line.sku, 'second quality')}"
-        for line in s.lines:
-            if line.missing:
-                yield f"{line.sku} short {line.missing} of {line.expected}"
-        for line in s.lines:
-            if line.over:
-                yield f"{line.sku} over {line.over} (owner unknown)"
+        yield from describe_lines(s)
         for extra in s.extras:
             yield f"{extra.sku or extra.stated} {extra.quantity} {'not on ' + s.ra if extra.sku else 'unknown item'}"
         if s.other_warehouse:
             yield f"received at {s.other_warehouse}, authorized for {s.warehouse}"
+
+
+def describe_lines(s: Standing) -> Iterable[str]:
+    """What is wrong with the lines of one RA: damaged, then missing, then too many."""
+    conditions = dict(text.split(": ", 1) for text in s.conditions)
+    yield from (f"{line.sku} {line.second} {conditions.get(line.sku, 'second quality')}" for line in s.lines if line.second)
+    yield from (f"{line.sku} short {line.missing} of {line.expected}" for line in s.lines if line.missing)
+    yield from (f"{line.sku} over {line.over} (owner unknown)" for line in s.lines if line.over)
 
 
 def price_candidates(rma: Return, standings: Sequence[Standing], authorizations: Sequence[Authorization]) -> tuple[str, ...]:

@@ -264,7 +264,8 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
     if decision.verdict == Verdict.WAIT:
         return decision.sentences[0]
     inputs = _inputs(connection, ras)
-    returns.save_decision(connection, rma, decision, inputs=inputs, settings_version=ctx.policy.version, at=ctx.now())
+    if not returns.save_decision(connection, rma, decision, inputs=inputs, settings_version=ctx.policy.version, at=ctx.now()):
+        return "decided already"
     text = f"{decision.verdict.value}: {'; '.join(decision.sentences)} (rule: {decision.rule})"
     events.note(connection, "return.decided", text, at=ctx.now(), rma=rma, facts={"reasons": [str(r) for r in decision.reasons], "inputs": inputs})
     _ask_loop(ctx, connection, held.document, ras, standings)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.domain import lifecycle
+from gateway.domain import lifecycle, matching
 from gateway.domain.documents import Receipt, ReceiptLine
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading
@@ -46,8 +47,11 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
         file_id=reading.file.id,
         at=ctx.now(),
     )
+    if number is None:  # another worker recorded the same receipt meanwhile
+        reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+        return
     reading.applied += 1
-    if ra and number:
+    if ra:
         matched(ctx, connection, ra, receipt, file_id=reading.file.id)
     else:
         _unmatched(ctx, connection, reading, receipt, reason)
@@ -117,13 +121,26 @@ def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt
 
 
 def _unmatched(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, reason: str) -> None:
-    subject = f"{receipt.partner} {receipt.receipt_no}"
     text = f"Receipt {receipt.receipt_no} from {receipt.partner}" + (f" for {receipt.ra_reference}" if receipt.ra_reference else "") + f": {reason}"
     events.note(connection, "receipt.unmatched", text, at=ctx.now(), file_id=reading.file.id, partner=receipt.partner)
     reading.remarks.append(text)
     if not receipt.ra_reference:
-        advice = "`gateway status` lists candidates; `gateway attach` brings it to its RA"
-        events.open_task(connection, "unmatched receipt", subject, text, at=ctx.now(), advice=advice)
+        ask_for_match(ctx, connection, receipt, text)
+
+
+def ask_for_match(ctx: Context, connection: Connection, receipt: Receipt, text: str) -> None:
+    """Put an unmatched receipt on the work list, with the RA that most speaks for."""
+    best = next(iter(propose(connection, receipt, now=ctx.now())), None)
+    said = f"; best candidate {best.ra} ({'; '.join(best.evidence)})" if best else "; no RA resembles it"
+    advice = f"`gateway attach` brings it to {best.ra if best else 'its RA'}; from there it goes the normal way"
+    events.open_task(connection, "unmatched receipt", f"{receipt.partner} {receipt.receipt_no}", text + said, at=ctx.now(), advice=advice)
+
+
+def propose(connection: Connection, receipt: Receipt, *, now: datetime) -> list[matching.Candidate]:
+    """The open RAs of the receipt's partner that may be meant, best first (R-094)."""
+    texts = [*receipt.tracking_numbers, *receipt.references, *filter(None, (receipt.order_reference,))]
+    skus = [line.sku for line in receipt.lines if line.sku]
+    return matching.propose(receipt, returns.open_resembling(connection, partner=receipt.partner, texts=texts, skus=skus), now=now)
 
 
 def match_receipts(ctx: Context, key: str) -> None:

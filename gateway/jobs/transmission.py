@@ -7,12 +7,15 @@ renames them into the outbox, the only commit point; after a crash it finds by w
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from gateway.domain import lifecycle
+from gateway.domain.documents import Authorization
 from gateway.domain.lifecycle import RaState
 from gateway.errors import HeldError
 from gateway.folders import NameTakenError
@@ -24,6 +27,8 @@ from gateway.mapping.profiles import Profile
 from gateway.store import database, events, files, returns, workqueue
 from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
+
+WAITS_FOR_OTHERS = ("the return is in review", "held by ")
 
 
 class PausedPartnerError(HeldError):
@@ -55,28 +60,49 @@ def transmit_authorizations(ctx: Context, *, rma: str | None = None) -> Tally:
 
 
 def transmit_authorization(ctx: Context, ra: str) -> str:
-    """Make the document of an RA for its partner, as original or as change; says what was done, or why nothing was."""
+    """Make the document of an RA for its partner, as original or as change; says what was done, or why nothing was.
+
+    A partner that takes several RAs in one file (`send.batch`) gets what else is due with it.
+    """
     try:
-        with database.writing(ctx.engine) as connection:
-            held = returns.load_authorization(connection, ra)
-            if held is None or held.state in lifecycle.DECIDED or held.state in lifecycle.ENDED:
-                return "not open"
-            sent = [row for row in files.documents_for(connection, ra) if row["document"] == ctx.profiles[held.document.partner].send.document]
-            if any(row["version"] >= held.document.version for row in sent):
-                return "made already"
-            if held.state == RaState.HELD and held.hold.startswith("the return is in review"):
-                return held.hold
-            if sent and ctx.profiles[held.document.partner].send.change == "task":
-                return _tell_change(ctx, connection, held)
-            if ctx.profiles[held.document.partner].send.paused:
-                reason = f"{held.document.partner} is paused (send.paused in its profile)"
-                returns.advance(connection, ra, RaState.QUEUED, hold=reason)
-                return reason
-            _make(ctx, connection, held, purpose="change" if sent else "original")
-        return "made"
-    except UnsendableError as fault:
-        _hold(ctx, ra, fault)
-        return fault.message
+        return _transmit(ctx, ra, alone=False)
+    except UnsendableError:
+        try:
+            return _transmit(ctx, ra, alone=True)
+        except UnsendableError as fault:
+            _hold(ctx, ra, fault)
+            return fault.message
+
+
+def _transmit(ctx: Context, ra: str, *, alone: bool) -> str:
+    with database.writing(ctx.engine) as connection:
+        held = returns.load_authorization(connection, ra)
+        if held is None or held.state in lifecycle.DECIDED or held.state in lifecycle.ENDED:
+            return "not open"
+        send = ctx.profiles[held.document.partner].send
+        sent = [row for row in files.documents_for(connection, ra) if row["document"] == send.document]
+        if any(row["version"] >= held.document.version for row in sent):
+            return "made already"
+        if held.state == RaState.HELD and held.hold.startswith(WAITS_FOR_OTHERS):
+            return held.hold
+        if sent and send.change == "task":
+            return _tell_change(ctx, connection, held)
+        if send.paused:
+            reason = f"{held.document.partner} is paused (send.paused in its profile)"
+            returns.advance(connection, ra, RaState.QUEUED, hold=reason)
+            return reason
+        company = [] if sent or alone else _due_too(connection, held, send.batch - 1)
+        _make(ctx, connection, [held, *company], purpose="change" if sent else "original")
+    return "made"
+
+
+def _due_too(connection: Connection, held: HeldAuthorization, most: int) -> list[HeldAuthorization]:
+    """Other RAs of the partner that wait for their first document, oldest first."""
+    if most < 1:
+        return []
+    waiting = returns.list_authorizations(connection, states={RaState.IMPORTED, RaState.QUEUED}, partner=held.document.partner)
+    others = (other for other in waiting if other.document.ra != held.document.ra)
+    return list(itertools.islice((other for other in others if not files.documents_for(connection, other.document.ra)), most))
 
 
 def _tell_change(ctx: Context, connection: Connection, held: HeldAuthorization) -> str:
@@ -84,7 +110,9 @@ def _tell_change(ctx: Context, connection: Connection, held: HeldAuthorization) 
     ra = held.document
     lines = ", ".join(f"{line.quantity} x {line.sku}" for line in ra.lines)
     text = f"{ra.ra} is now version {ra.version} ({lines}); {ra.partner} takes no change documents"
-    events.open_task(connection, "tell the partner", f"{ra.ra} version {ra.version}", text, at=ctx.now(), rma=ra.rma, advice="tell the warehouse by mail")
+    events.open_task(
+        connection, "tell the partner", f"{ra.ra} version {ra.version}", text, at=ctx.now(), rma=ra.rma, advice="tell the warehouse by mail"
+    )
     return f"{ra.partner} takes no change documents; a person tells it"
 
 
@@ -99,7 +127,7 @@ def cancel_authorization(ctx: Context, ra: str) -> None:
             text = f"{ra} was cancelled in Loop after it was sent; {profile.partner} takes no cancel documents"
             events.open_task(connection, "tell the partner", ra, text, at=ctx.now(), rma=held.document.rma, advice="tell the warehouse by mail")
             return
-        _make(ctx, connection, held, purpose="cancel")
+        _make(ctx, connection, [held], purpose="cancel")
 
 
 def _hold(ctx: Context, ra: str, fault: UnsendableError) -> None:
@@ -111,9 +139,10 @@ def _hold(ctx: Context, ra: str, fault: UnsendableError) -> None:
         events.open_task(connection, "not sendable", ra, f"{ra} was not sent: {fault.message}", at=ctx.now(), rma=rma)
 
 
-def _make(ctx: Context, connection: Connection, held: HeldAuthorization, *, purpose: str) -> None:
-    ra, profile = held.document, ctx.profiles[held.document.partner]
-    made = _render(ctx, connection, held, profile, purpose=purpose)
+def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthorization], *, purpose: str) -> None:
+    """Make one file of RAs: control numbers, the very bytes, a document row for each, and its delivery."""
+    profile = ctx.profiles[together[0].document.partner]
+    made = _render(ctx, connection, [held.document for held in together], profile, purpose=purpose)
     file_id = files.add(
         connection,
         at=ctx.now(),
@@ -127,38 +156,47 @@ def _make(ctx: Context, connection: Connection, held: HeldAuthorization, *, purp
         content=made.content,
         folder="test" if profile.stage == "testing" else "production",
     )
-    expects = profile.send.expect_acknowledgement and profile.is_x12_out
-    files.add_document(
-        connection,
-        file_id=file_id,
-        partner=profile.partner,
-        direction="out",
-        document=profile.send.document,
-        group_control=str(made.controls.group) if made.controls else "",
-        set_control="0001" if made.controls else "",
-        ra=ra.ra,
-        version=ra.version,
-        validation="valid",
-        acknowledgement="awaiting" if expects else "not expected",
-        reason="cancel" if purpose == "cancel" else "",
-    )
-    if purpose != "cancel" and lifecycle.may(held.state, RaState.QUEUED):
-        returns.advance(connection, ra.ra, RaState.QUEUED, hold="")
-    events.close_tasks(connection, kind="not sendable", subject=ra.ra, because="made", at=ctx.now())
+    for place, held in enumerate(together, start=1):
+        _enter(connection, held, profile, {"file_id": file_id, "reason": "cancel" if purpose == "cancel" else "", **_numbers(made, place)})
+        if purpose != "cancel" and lifecycle.may(held.state, RaState.QUEUED):
+            returns.advance(connection, held.document.ra, RaState.QUEUED, hold="")
+        events.close_tasks(connection, kind="not sendable", subject=held.document.ra, because="made", at=ctx.now())
     workqueue.enqueue(connection, "deliver", file_id, due_at=ctx.now())
 
 
-def _render(ctx: Context, connection: Connection, held: HeldAuthorization, profile: Profile, *, purpose: str) -> _Made:
-    ra, at = held.document, ctx.now()
-    template = ctx.template(profile.send.template)
+def _numbers(made: _Made, place: int) -> dict[str, str]:
+    """The group and set control numbers of the RA at a place in a file; none in a flat file."""
+    if made.controls is None:
+        return {}
+    return {"group_control": str(made.controls.group), "set_control": outbound.set_control(place)}
+
+
+def _enter(connection: Connection, held: HeldAuthorization, profile: Profile, facts: dict[str, object]) -> None:
+    """Enter one RA's document in the book."""
+    expects = profile.send.expect_acknowledgement and profile.is_x12_out
+    files.add_document(
+        connection,
+        partner=profile.partner,
+        direction="out",
+        document=profile.send.document,
+        ra=held.document.ra,
+        version=held.document.version,
+        validation="valid",
+        acknowledgement="awaiting" if expects else "not expected",
+        **facts,
+    )
+
+
+def _render(ctx: Context, connection: Connection, ras: Sequence[Authorization], profile: Profile, *, purpose: str) -> _Made:
+    at, template = ctx.now(), ctx.template(profile.send.template)
     if profile.is_x12_out:
         controls = take_controls(connection, profile)
-        content = outbound.to_x12(ra, profile=profile, template=template, controls=controls, purpose=purpose, at=at)
+        content = outbound.to_x12(ras, profile=profile, template=template, controls=controls, purpose=purpose, at=at)
         number = controls.interchange
     else:
-        controls, content = None, outbound.to_csv(ra, profile=profile, template=template, purpose=purpose, at=at)
+        controls, content = None, outbound.to_csv(ras, profile=profile, template=template, purpose=purpose, at=at)
         number = files.next_control(connection, partner=profile.partner, kind="file", first=1)
-    name = outbound.file_name(profile, ra=ra.ra, document=profile.send.document, controls=controls, number=number, at=at)
+    name = outbound.file_name(profile, ra=ras[0].ra, document=profile.send.document, controls=controls, number=number, at=at)
     return _Made(content=content, name=name, controls=controls)
 
 

@@ -15,6 +15,7 @@ def upkeep(ctx: Context) -> Tally:
     tally = Tally()
     _end_waits(ctx, tally)
     _late_acknowledgements(ctx, tally)
+    _repeat_alerts(ctx)
     _late_matches(ctx, tally)
     retry_held(ctx, Tally())
     receipts.resolve_items(ctx)
@@ -45,6 +46,15 @@ def _late_acknowledgements(ctx: Context, tally: Tally) -> None:
             events.raise_alert(connection, "acknowledgement overdue", name, text, at=ctx.now())
 
 
+def _repeat_alerts(ctx: Context) -> None:
+    """An acknowledgement that stays overdue is said again once a day (R-132)."""
+    a_day_ago = database.instant(ctx.now() - timedelta(days=1))
+    with database.writing(ctx.engine) as connection:
+        for alert in events.list_alerts(connection):
+            if alert["open"] and alert["kind"] == "acknowledgement overdue" and alert["last_at"] <= a_day_ago:
+                events.raise_alert(connection, alert["kind"], alert["subject"], alert["text"], at=ctx.now())
+
+
 def _late_matches(ctx: Context, tally: Tally) -> None:
     """A receipt that waits too long for its RA becomes a task (A-077)."""
     with database.writing(ctx.engine) as connection:
@@ -59,6 +69,4 @@ def _late_matches(ctx: Context, tally: Tally) -> None:
                 connection, held.id, state="unmatched", reason=f"no RA {held.document.ra_reference} after {profile.receive.wait_for_ra_hours:g} h"
             )
             text = f"Receipt {held.document.receipt_no} from {profile.partner} names {held.document.ra_reference}, which is not known"
-            advice = "`gateway find` looks for it; `gateway attach` brings the receipt to its RA"
-            subject = f"{held.document.partner} {held.document.receipt_no}"
-            events.open_task(connection, "unmatched receipt", subject, text, at=ctx.now(), advice=advice)
+            receipts.ask_for_match(ctx, connection, held.document, text)

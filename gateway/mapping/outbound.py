@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,19 +40,26 @@ class Controls:
     group: int
 
 
-def to_x12(ra: Authorization, *, profile: Profile, template: str, controls: Controls, purpose: str, at: datetime) -> bytes:
-    """One RA as an X12 interchange, checked."""
+def to_x12(ras: Sequence[Authorization], *, profile: Profile, template: str, controls: Controls, purpose: str, at: datetime) -> bytes:
+    """RAs as one X12 interchange with a set for each, checked."""
     identity = _identity(profile)
     separators = _separators(identity)
-    body = x12.parse_body(_render(template, ra, profile=profile, purpose=purpose, at=at, finalize=lambda v: _finalize_x12(v, profile, separators)))
-    if profile.send.document == "856":
-        body.append(_ctt(body))
-    content = x12.write_interchange(
-        header=envelope(identity, functional_id=FUNCTIONAL_IDS[profile.send.document], controls=controls, at=at),
-        sets=[(profile.send.document, "0001", body)],
-    )
-    check_sendable(content, ra, profile=profile)
+    sets: list[tuple[str, str, list[list[str]]]] = []
+    for place, ra in enumerate(ras, start=1):
+        text = _render(template, ra, profile=profile, purpose=purpose, at=at, finalize=lambda v: _finalize_x12(v, profile, separators))
+        body = x12.parse_body(text)
+        if profile.send.document == "856":
+            body.append(_ctt(body))
+        sets.append((profile.send.document, set_control(place), body))
+    header = envelope(identity, functional_id=FUNCTIONAL_IDS[profile.send.document], controls=controls, at=at)
+    content = x12.write_interchange(header=header, sets=sets)
+    check_sendable(content, ras, profile=profile)
     return content
+
+
+def set_control(place: int) -> str:
+    """The set control number (ST02) of the RA at a place in its file, from 1."""
+    return f"{place:04d}"
 
 
 def _identity(profile: Profile) -> X12Identity:
@@ -117,21 +124,31 @@ def _ctt(body: list[list[str]]) -> list[str]:
     return ["CTT", str(levels), str(units)]
 
 
-def check_sendable(content: bytes, ra: Authorization, *, profile: Profile) -> None:
-    """Read back what was written: no error finding, the RA number in it, and every unit."""
-    if len(ra.ra) > profile.send.ra_limit:
-        raise UnsendableError(
-            f"the RA number {ra.ra} has {len(ra.ra)} characters, {profile.partner}'s shortest reference field holds {profile.send.ra_limit}"
-        )
-    units, named = 0, False
-    tag, element = LINE_QUANTITIES[profile.send.document]
+def check_sendable(content: bytes, ras: Sequence[Authorization], *, profile: Profile) -> None:
+    """Read back what was written: no error finding, and in each set its RA number and every unit."""
+    for ra in ras:
+        if len(ra.ra) > profile.send.ra_limit:
+            raise UnsendableError(
+                f"the RA number {ra.ra} has {len(ra.ra)} characters, {profile.partner}'s shortest reference field holds {profile.send.ra_limit}"
+            )
+    sets: list[x12.TransactionSet] = []
     for event in x12.read_sets([content]):
         for finding in getattr(event, "findings", ()):
             if finding.severity == Severity.ERROR:
-                raise UnsendableError(f"{ra.ra}: {finding.where()}: {finding.message}. Correct templates/{profile.send.template} or the item's data")
+                place = min(len(sets), len(ras) - 1)
+                raise UnsendableError(
+                    f"{ras[place].ra}: {finding.where()}: {finding.message}. Correct templates/{profile.send.template} or the item's data"
+                )
         if isinstance(event, x12.TransactionSet):
-            units += sum(int(s.get(element)) for s in event.segments if s.tag == tag)
-            named = any(ra.ra in s.elements for s in event.segments)
+            sets.append(event)
+    for ra, read in zip(ras, sets, strict=True):
+        _compare(ra, read, profile=profile)
+
+
+def _compare(ra: Authorization, read: x12.TransactionSet, *, profile: Profile) -> None:
+    tag, element = LINE_QUANTITIES[profile.send.document]
+    units = sum(int(s.get(element)) for s in read.segments if s.tag == tag)
+    named = any(ra.ra in s.elements for s in read.segments)
     if not named or units != ra.units:
         raise UnsendableError(
             f"{ra.ra}: read back, the document {'names the RA' if named else 'does not name the RA'} and has {units} units instead of {ra.units}; "
@@ -139,9 +156,17 @@ def check_sendable(content: bytes, ra: Authorization, *, profile: Profile) -> No
         )
 
 
-def to_csv(ra: Authorization, *, profile: Profile, template: str, purpose: str, at: datetime) -> bytes:
-    """One RA as CSV, checked by reading it back."""
-    text = _render(template, ra, profile=profile, purpose=purpose, at=at, finalize=_finalize_cell)
+def to_csv(ras: Sequence[Authorization], *, profile: Profile, template: str, purpose: str, at: datetime) -> bytes:
+    """RAs as one CSV with one header, checked by reading it back."""
+    texts = [_render(template, ra, profile=profile, purpose=purpose, at=at, finalize=_finalize_cell) for ra in ras]
+    for ra, text in zip(ras, texts, strict=True):
+        _check_rows(ra, text, profile=profile)
+    header, *_ = texts[0].splitlines(keepends=True)
+    whole = header + "".join(text.partition("\n")[2] for text in texts)
+    return whole.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+
+
+def _check_rows(ra: Authorization, text: str, *, profile: Profile) -> None:
     rows = list(csv.DictReader(io.StringIO(text)))
     column = next((name for name in (rows[0] if rows else {}) if name in ("quantity", "qty")), None)
     units = sum(int(row[column]) for row in rows) if column else -1
@@ -150,7 +175,6 @@ def to_csv(ra: Authorization, *, profile: Profile, template: str, purpose: str, 
         raise UnsendableError(
             f"{ra.ra}: read back, the CSV has {units} units instead of {ra.units}, or uneven rows; correct templates/{profile.send.template}"
         )
-    return text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
 
 
 def _finalize_cell(value: Any) -> str:

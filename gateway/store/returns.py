@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
-from gateway.domain.lifecycle import RaState, step
+from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
 from gateway.domain.receiving import Decision, Standing
 from gateway.store import database, documents
 from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns
@@ -200,6 +200,20 @@ def list_authorizations(connection: Connection, *, states: Iterable[RaState], pa
     return [_held_authorization(row) for row in database.rows(connection, statement)]
 
 
+def open_resembling(connection: Connection, *, partner: str, texts: Sequence[str], skus: Sequence[str], limit: int = 200) -> list[Authorization]:
+    """The newest RAs of a partner that still wait for goods and mention one of the texts or SKUs."""
+    with_sku = select(authorization_lines.c.ra).where(authorization_lines.c.sku.in_(skus))
+    mentions = [authorizations.c.document.contains(text.lstrip("#"), autoescape=True) for text in texts if text.strip("# ")]
+    waiting = authorizations.c.state.in_([state.value for state in WAITING_FOR_GOODS])
+    statement = (
+        select(authorizations)
+        .where(authorizations.c.partner == partner, waiting, or_(authorizations.c.ra.in_(with_sku), *mentions))
+        .order_by(authorizations.c.created_at.desc())
+        .limit(limit)
+    )
+    return [_held_authorization(row).document for row in database.rows(connection, statement)]
+
+
 def every_authorization(connection: Connection) -> list[HeldAuthorization]:
     """Every RA, in the order they were made."""
     return [
@@ -219,10 +233,12 @@ def receipts_in(connection: Connection, file_id: int) -> list[HeldReceipt]:
 
 
 def waited_out(connection: Connection, *, now: datetime) -> list[str]:
-    """RMAs of partly received RAs whose partial wait is over (R-091)."""
+    """RMAs of which something came and whose partial wait is over (R-091); an RA in full may wait for another RA of its RMA."""
     statement = (
         select(authorizations.c.rma)
-        .where(authorizations.c.state == RaState.PARTLY_RECEIVED.value, authorizations.c.wait_until <= database.instant(now))
+        .where(
+            authorizations.c.state.in_([RaState.PARTLY_RECEIVED.value, RaState.RECEIVED.value]), authorizations.c.wait_until <= database.instant(now)
+        )
         .distinct()
     )
     return [str(r[0]) for r in connection.execute(statement)]

@@ -112,7 +112,7 @@ def explain(connection: Connection, rma: str) -> list[str]:
     if found["decision"]:
         said += explain_decision(connection, rma, found["decision"])
     said += [
-        f"{e['kind']} was tried {e['attempts']} time(s) and is {e['state'].replace('_', ' ')}: {e['cause'] or 'not sent yet'}."
+        f"{e['kind']} ({e['version']}) was tried {e['attempts']} time(s) and is {e['state'].replace('_', ' ')}: {e['cause'] or 'not sent yet'}."
         for e in found["effects"]
     ]
     said += [explain_refund(refund) for refund in found["refunds"]]

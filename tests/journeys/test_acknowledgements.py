@@ -87,7 +87,7 @@ def test_a_997_is_never_answered_and_a_second_one_is_information(stage: Stage) -
 
 
 def test_every_group_gets_one_997_even_when_its_business_needs_a_person(stage: Stage) -> None:
-    stage.drop("ATLAS", "blind.edi", the_944(77000001, number=5))
+    stage.drop("ATLAS", "blind.edi", the_944(77000001, number=5, warehouse="NJ1"))
     (answer,) = stage.outbox("ATLAS")
     ((_, _, segments),) = [one for group in read_x12(answer.read_bytes()) for one in group.sets]
     assert [s for s in segments if s[0] in ("AK1", "AK5", "AK9")] == [["AK1", "RE", "5"], ["AK5", "A"], ["AK9", "A", "1", "1", "1"]]
