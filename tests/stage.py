@@ -17,7 +17,7 @@ from typing import Any
 
 from gateway import bootstrap, config
 from gateway.domain import matching
-from gateway.jobs import intake, receipts, run_scheduled
+from gateway.jobs import intake, receipts
 from gateway.jobs.context import Context, Tally
 from gateway.simulator.clock import SimClock
 from gateway.simulator.partner import Partner, make_944
@@ -25,7 +25,7 @@ from gateway.simulator.server import Simulator
 from gateway.simulator.world import World, harbor_and_pine
 from gateway.store import database, effects, events, files, ledger, returns
 from gateway.views import cases
-from gateway.worker import Worker
+from gateway.worker import Worker, run_job
 
 ROOT = Path(__file__).parent.parent
 HOUR = 3600.0
@@ -122,13 +122,13 @@ class Stage:
 
     def job(self, name: str, **scope: Any) -> Tally:
         """Run a scheduled job, then everything it queued that is due."""
-        tally = run_scheduled(self.ctx, name, **scope)
+        tally = run_job(self.ctx, name, **scope)
         self.worker.drain()
         return tally
 
     def run(self, name: str, **scope: Any) -> Tally:
         """Run a scheduled job and nothing of what it queued."""
-        return run_scheduled(self.ctx, name, **scope)
+        return run_job(self.ctx, name, **scope)
 
     def take(self) -> None:
         """Take what lies in the inboxes and work it off."""

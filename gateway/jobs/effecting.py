@@ -15,13 +15,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.clients.session import Kind, Outcome
+from gateway.clients.session import AccessDeniedError, Kind, Outcome
 from gateway.errors import PermanentError, TemporaryError
 from gateway.jobs.context import Context
 from gateway.store import database, effects, events
 from gateway.store.effects import Effect, EffectState
 
 __all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "load", "perform"]
+
+DENIED = "access denied"
 
 
 class Sight(StrEnum):
@@ -59,7 +61,20 @@ class InDoubtError(TemporaryError):
 
 
 def perform(ctx: Context, effect: Effect, way: Way) -> None:
-    """Bring one effect a step further; raises TemporaryError when it must be taken up again later."""
+    """Bring one effect a step further; raises TemporaryError, or HeldError for a refused key, when it must be taken up again later."""
+    try:
+        _step(ctx, effect, way)
+    except AccessDeniedError as error:
+        with database.writing(ctx.engine) as connection:
+            events.raise_alert(connection, DENIED, _service(effect), error.message, at=ctx.now())
+        raise
+
+
+def _service(effect: Effect) -> str:
+    return effect.kind.partition(".")[0]
+
+
+def _step(ctx: Context, effect: Effect, way: Way) -> None:
     if effect.state in (EffectState.CONFIRMED, EffectState.FAILED):
         return
     if effect.state == EffectState.IN_DOUBT:
@@ -117,7 +132,7 @@ def _judge(ctx: Context, effect: Effect, way: Way, outcome: Outcome) -> None:
         words = "in doubt" if doubtful else "not done, tried again"
         _tell(ctx, connection, effect, "effect.attempt", f"{way.label}, attempt {attempt}: {outcome.text}; {words}")
         if outcome.kind == Kind.DENIED:
-            events.raise_alert(connection, "access denied", effect.kind.partition(".")[0], outcome.text, at=ctx.now())
+            events.raise_alert(connection, DENIED, _service(effect), outcome.text, at=ctx.now())
     if doubtful:
         raise InDoubtError(outcome.text, delay=ctx.timing.doubt_settle)
     delay = ctx.timing.longest_retry if outcome.kind == Kind.DENIED else outcome.delay
@@ -131,6 +146,8 @@ def _settle(ctx: Context, effect: Effect, way: Way, state: EffectState, cause: s
         _tell(ctx, connection, effect, f"effect.{state.value}", f"{way.label}{number}: {cause}")
         way.settled(ctx, connection, effect, state, cause)
         events.close_tasks(connection, subject=f"effect {effect.id}", because=cause, at=ctx.now())
+        if state == EffectState.CONFIRMED:
+            events.resolve_alert(connection, DENIED, _service(effect), at=ctx.now())
     if state == EffectState.CONFIRMED:
         ctx.log.info("effect.confirmed", extra={"kind": effect.kind, "target": effect.target})
 

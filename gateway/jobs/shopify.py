@@ -111,6 +111,7 @@ def _import_refund(ctx: Context, refund_id: str, tally: Tally) -> None:
         waits = _waits_for_loop(ctx, refund)
     except PermanentError as error:
         tally.fail(f"refund {refund_id}", error)
+        _tell_unreadable(ctx, refund_id, error)
         return
     with database.writing(ctx.engine) as connection:
         known = ledger.load_refund(connection, refund_id)
@@ -147,6 +148,14 @@ def _waits_for_loop(ctx: Context, refund: Refund) -> str:
                 workqueue.enqueue(connection, "confirm", rma.rma, due_at=ctx.now())
             return f"waiting for Loop to confirm that RMA {rma.rma} is closed"
     return ""
+
+
+def _tell_unreadable(ctx: Context, refund_id: str, error: PermanentError) -> None:
+    """A refund that cannot be read stays on the work list: the import moves on and would not come back to it."""
+    with database.writing(ctx.engine) as connection:
+        text = f"Refund {refund_id} was not imported: {error.message}"
+        advice = "when the cause is gone, `gateway job ShopifyImportRefunds --order NAME` imports it"
+        events.open_task(connection, "unreadable refund", refund_id, text, at=ctx.now(), advice=advice)
 
 
 def _find_return(connection: Connection, refund: Refund) -> HeldReturn | None:
@@ -214,7 +223,8 @@ def _post(ctx: Context, connection: Connection, refund: Refund, assessment: Asse
     skipped = [line.reason for line in assessment.lines if line.reason]
     message = "; ".join([*skipped, *assessment.remarks])
     ledger.save_refund(connection, refund, assessment, status="imported", message=message, rma=number, at=ctx.now())
-    events.close_tasks(connection, kind="held refund", subject=refund.refund_id, because="imported", at=ctx.now())
+    for kind in ("held refund", "unreadable refund"):
+        events.close_tasks(connection, kind=kind, subject=refund.refund_id, because="imported", at=ctx.now())
     events.note(connection, "refund.imported", f"Refund {refund.refund_id} imported" + (f": {message}" if message else ""), at=ctx.now(), rma=number)
     _post_stock(ctx, connection, refund, assessment, number)
     if assessment.credit is not None:

@@ -133,7 +133,11 @@ def test_run_once_ends_with_2_and_says_why_when_a_service_cannot_be_reached(work
         ('short = "flag"', 'short = "maybe"', "gateway.toml, line "),
         ('second_quality = "NJ1-SQ"', 'second_quality = "NJ9"', "second_quality 'NJ9' is not a listed warehouse"),
         ('partner = "PACIFIC"', 'partner = "ATLANTIC"', "warehouse LA1 names partner ATLANTIC"),
-        ('ra_pattern = "RA{rma}"', 'ra_pattern = "RETURN-AUTHORS-{rma}"', "merchant.ra_pattern 'RETURN-AUTHORS-{rma}' makes RA numbers of 23 characters"),
+        (
+            'ra_pattern = "RA{rma}"',
+            'ra_pattern = "RETURN-AUTHORS-{rma}"',
+            "merchant.ra_pattern 'RETURN-AUTHORS-{rma}' makes RA numbers of 23 characters",
+        ),
         ('time_zone = "America/New_York"', 'time_zone = "New York"', "is no time zone"),
         ('base_url = "https://api.loopreturns.com"', 'colour = "red"', "loop.colour"),
     ],

@@ -1,0 +1,178 @@
+"""The book on both databases: work that is leased, effects that are unique, numbers without gaps, seals that break."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text, update
+
+from gateway.store import database, effects, events, files, ledger, workqueue
+from gateway.store.effects import EffectState
+from gateway.store.schema import events as events_table
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgres"))])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty book on each database."""
+    url = f"sqlite:///{tmp_path / 'book.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    made = database.connect(url)
+    database.migrate(made)
+    yield made
+    made.dispose()
+
+
+def later(seconds: float) -> datetime:
+    """Seconds after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def claim(engine: Engine, owner: str, *, at: float = 0, lease: float = 60, limit: int = 20) -> list[workqueue.Work]:
+    """Claim at a moment."""
+    with database.writing(engine) as connection:
+        return workqueue.claim(connection, owner=owner, now=later(at), lease_seconds=lease, limit=limit)
+
+
+def enqueue(engine: Engine, key: str, *, at: float = 0) -> None:
+    """Ask for work."""
+    with database.writing(engine) as connection:
+        workqueue.enqueue(connection, "decide", key, due_at=later(at))
+
+
+def test_it_migrates_twice_without_change_and_refuses_a_newer_book(engine: Engine) -> None:
+    database.migrate(engine)
+    assert database.check(engine) == []
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(database.DatabaseAheadError):
+        database.migrate(engine)
+
+
+def test_it_gives_a_job_to_one_claimer_only(engine: Engine) -> None:
+    for number in range(40):
+        enqueue(engine, str(number))
+    taken: list[str] = []
+    lock = threading.Lock()
+
+    def work(owner: str) -> None:
+        while claimed := claim(engine, owner, limit=3):
+            with lock:
+                taken.extend(w.key for w in claimed)
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken, key=int) == [str(n) for n in range(40)]
+
+
+def test_it_queues_the_same_work_once_and_runs_it_once_more_when_asked_meanwhile(engine: Engine) -> None:
+    enqueue(engine, "1")
+    enqueue(engine, "1")
+    (work,) = claim(engine, "a")
+    enqueue(engine, "1", at=1)
+    with database.writing(engine) as connection:
+        assert workqueue.settle(connection, work, now=later(2))
+    (again,) = claim(engine, "a", at=3)
+    with database.writing(engine) as connection:
+        assert workqueue.settle(connection, again, now=later(4))
+    assert claim(engine, "a", at=5) == []
+
+
+def test_it_takes_over_a_lease_that_ran_out_and_its_late_owner_settles_nothing(engine: Engine) -> None:
+    enqueue(engine, "1")
+    (slow,) = claim(engine, "slow", lease=10)
+    assert claim(engine, "quick", at=9) == []
+    (quick,) = claim(engine, "quick", at=11)
+    with database.writing(engine) as connection:
+        assert not workqueue.settle(connection, slow, now=later(12))
+        assert not workqueue.postpone(connection, slow, due_at=later(13), trouble="late")
+        assert not workqueue.renew(connection, slow, now=later(12), lease_seconds=60)
+        assert workqueue.settle(connection, quick, now=later(12))
+
+
+def test_it_keeps_an_earlier_due_time_and_waits_for_a_later_one(engine: Engine) -> None:
+    enqueue(engine, "1", at=100)
+    assert claim(engine, "a", at=50) == []
+    enqueue(engine, "1", at=20)
+    assert [w.key for w in claim(engine, "a", at=50)] == ["1"]
+
+
+def test_it_rolls_back_work_with_the_change_that_caused_it(engine: Engine) -> None:
+    with pytest.raises(RuntimeError), database.writing(engine) as connection:
+        workqueue.enqueue(connection, "decide", "1", due_at=NOON)
+        raise RuntimeError
+    assert claim(engine, "a") == []
+
+
+def test_it_intends_an_effect_once_and_lets_one_sender_send_it(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        first = effects.intend(connection, kind="loop.process", target="77", version="1", payload={"rma": "77"}, now=NOON)
+        assert effects.intend(connection, kind="loop.process", target="77", version="1", payload={"rma": "77"}, now=NOON) is None
+        assert first is not None
+        effect = effects.load(connection, first)
+        assert effect is not None
+        assert effects.send(connection, effect, evidence={"state": "open"}, now=NOON)
+        assert not effects.send(connection, effect, evidence={}, now=NOON)
+        sent = effects.load(connection, first)
+    assert sent is not None
+    assert (sent.state, sent.attempts, sent.evidence) == (EffectState.IN_DOUBT, 1, {"state": "open"})
+
+
+def test_it_numbers_without_gap_whatever_is_rolled_back(engine: Engine) -> None:
+    numbers = []
+    for round_ in range(10):
+        try:
+            with database.writing(engine) as connection:
+                number = files.next_control(connection, partner="ATLAS", kind="interchange", first=451)
+                if round_ % 3 == 2:
+                    raise RuntimeError
+                numbers.append(number)
+        except RuntimeError:
+            continue
+    assert numbers == list(range(451, 451 + len(numbers)))
+
+
+def test_it_posts_a_stock_movement_once(engine: Engine) -> None:
+    entry = {"warehouse": "NJ1", "sku": "CAP", "quantity": 2, "cause": "refund", "reference": "refund 1 line 1"}
+    with database.writing(engine) as connection:
+        assert ledger.post(connection, at=NOON, **entry)
+        assert not ledger.post(connection, at=NOON, **entry)
+        assert ledger.post(connection, at=NOON, **entry | {"quantity": -1, "cause": "correction"})
+        assert ledger.balance(connection, "NJ1", "CAP") == 1
+
+
+def test_it_names_the_event_that_was_altered(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        for number in range(3):
+            events.note(connection, "stock.posted", f"event {number}", at=later(number), rma="77000001")
+        assert events.seal(connection) == 3
+        assert events.seal(connection) == 0
+        assert events.broken_seal(connection) == ""
+        connection.execute(update(events_table).where(events_table.c.text == "event 1").values(text="event 9"))
+        assert "RMA 77000001" in events.broken_seal(connection)
+
+
+def test_it_opens_a_task_once_and_again_after_it_was_closed(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        for _ in range(2):
+            events.open_task(connection, "held return", "77", "RMA 77 is held", at=NOON)
+        assert len(events.open_tasks(connection)) == 1
+        assert events.close_tasks(connection, kind="held return", subject="77", because="mapped", at=NOON) == 1
+        assert events.open_tasks(connection) == []
+        events.open_task(connection, "held return", "77", "RMA 77 is held again", at=NOON)
+        assert [t["text"] for t in events.open_tasks(connection)] == ["RMA 77 is held again"]
+
+
+def test_it_takes_a_schedule_slot_once(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        events.plan_job(connection, "Upkeep", due_at=NOON)
+        assert events.due_jobs(connection, now=NOON) == ["Upkeep"]
+        assert events.take_slot(connection, "Upkeep", now=NOON, next_at=later(60))
+        assert not events.take_slot(connection, "Upkeep", now=NOON, next_at=later(60))
