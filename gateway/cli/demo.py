@@ -146,6 +146,16 @@ def _playing(folder: Path) -> Iterator[Play]:
                 process.kill()
                 process.wait()
             log.close()
+            _keep_taken(folder, partners)
+
+
+def _keep_taken(folder: Path, partners: list[Partner]) -> None:
+    """Keep what the partners took out of the outbox, so that it can be looked at."""
+    for partner in partners:
+        for taken in partner.taken:
+            place = folder / "taken-by-partner" / partner.code
+            place.mkdir(parents=True, exist_ok=True)
+            (place / taken.name).write_bytes(taken.data)
 
 
 def _until_done(play: Play, engine: Any, say: Callable[[str], None]) -> None:
@@ -249,6 +259,15 @@ def rows(book: dict[str, Any]) -> list[dict[str, str]]:
     return found
 
 
+def where(folder: Path, book: dict[str, Any]) -> list[list[str]]:
+    """Each return's files and where they lie."""
+    found = []
+    for document in book["documents"]:
+        place = "taken-by-partner/" + f"{document['partner']}/{document['file']}" if document["direction"] == "out" else "var/" + document["place"]
+        found.append([document["rma"], document["document"], str(folder / place)])
+    return found
+
+
 def show(folder: Path, book: dict[str, Any], totals: dict[str, str], wrong: dict[str, tuple[str, str]], *, seconds: float) -> None:
     """The table, the totals, and where everything lies."""
     listed = rows(book)
@@ -257,9 +276,8 @@ def show(folder: Path, book: dict[str, Any], totals: dict[str, str], wrong: dict
     click.echo("")
     table(["total", "found", "expected"], [[name, totals[name], value] for name, value in EXPECTED.items()], title="Totals")
     click.echo("")
-    files = [f"{'to' if f['direction'] == 'out' else 'from'} {f['partner']}: {f['name']}" for f in book["files"]]
-    click.echo(f"{len(files)} files: " + "; ".join(files))
-    click.echo(f"Sent files are kept in the book, received ones under {folder / 'var' / 'archive'}.")
+    table(["return", "file", "where it lies now"], where(folder, book), title="Files")
+    click.echo("")
     click.echo(f"Ask more:  gateway explain 77000003 --timeline --config {folder}")
     for name, (found, expected) in wrong.items():
         click.echo(f"WRONG: {name} is {found}, expected {expected}", err=True)

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from gateway.clients.session import Answer, Kind, Outcome, Session, judge_write
+from gateway.clients.session import AccessDeniedError, Answer, Kind, Outcome, Session, judge_read, judge_write
 from gateway.domain.documents import ZERO, Exchange, Label, Return, ReturnUnit
 from gateway.errors import PermanentError
 
@@ -104,11 +104,15 @@ class Loop:
         return list(answer.body.get("destinations", [])) if isinstance(answer.body, dict) else []
 
     def check_access(self) -> None:
-        """Try the key with the cheapest read."""
-        query = {"paginate": "true", "pageSize": "1"}
-        answer = self.session.read("GET", "/warehouse/return/list", query=query)
-        if not isinstance(answer.body, dict) or "returns" not in answer.body:
-            raise MissingFieldError(f"the address of Loop does not answer as Loop does: {answer.text[:120]!r}; check loop.base_url")
+        """Try the key with the cheapest read, and tell a wrong key from a missing scope: Loop answers 401 to both, but a right key opens something (R-031)."""
+        answer = self.session.send("GET", "/warehouse/return/list", query={"paginate": "true", "pageSize": "1"})
+        if isinstance(answer, Answer) and answer.status in (401, 403):
+            other = self.session.send("GET", "/destinations")
+            if isinstance(other, Answer) and other.status == 200:
+                raise AccessDeniedError("Loop accepts the key, but it lacks the scope Returns; add it under Tools & integrations > Developer Tools")
+        read = judge_read("Loop", answer)
+        if not isinstance(read.body, dict) or "returns" not in read.body:
+            raise MissingFieldError(f"the address of Loop does not answer as Loop does: {read.text[:120]!r}; check loop.base_url")
 
     def _act(self, rma: str, verb: str, *, query: dict[str, str] | None = None, body: Any = None) -> Outcome:
         judged = judge_write("Loop", self.session.send("POST", f"/warehouse/return/{rma}/{verb}", query=query, body=body))

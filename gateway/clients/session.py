@@ -199,6 +199,10 @@ def judge_read(service: str, answer: Answer | Silence) -> Answer:
         raise TemporaryError(answer.text)
     if answer.status in (401, 403):
         raise AccessDeniedError(denied_words(service, answer.status))
+    if answer.status in (402, 423):
+        raise AccessDeniedError(
+            f"{service} answered {answer.status}: the shop is paused, locked or on a plan without this access; the shop's owner can tell"
+        )
     if answer.status == 429:
         raise BusyError(f"{service} answered 429 too many requests", delay=answer.retry_after)
     if answer.status >= 500 or answer.garbled:

@@ -283,7 +283,8 @@ def _end_interchange(ctx: Context, connection: Connection, reading: Reading, eve
 def _read_csv(ctx: Context, connection: Connection, reading: Reading, chunks: Iterable[bytes]) -> None:
     read, findings = inbound.to_csv_receipts(chunks, profile=reading.profile, catalogue=ctx.places.catalogue, today=ctx.local(ctx.now()).date())
     if findings:
-        raise StopFileError("error", Problem.of(findings[0], "The whole file"))
+        reading.problems += [Problem.of(finding, "The whole file") for finding in findings]
+        return
     _take_receipts(ctx, connection, reading, read, None)
     if not read:
         reading.remarks.append("the file has no rows: nothing returned")

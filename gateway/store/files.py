@@ -152,6 +152,11 @@ def documents_for(connection: Connection, ra: str) -> list[dict[str, Any]]:
     return documents_of(connection, file_documents.c.direction == "out", file_documents.c.ra == ra)
 
 
+def sent_documents_all(connection: Connection) -> list[dict[str, Any]]:
+    """Every document sent for an RA."""
+    return documents_of(connection, file_documents.c.direction == "out", file_documents.c.ra.is_not(None))
+
+
 def change_document(connection: Connection, document_id: int, **values: Any) -> None:
     """Write what became of a document."""
     plain = {name: database.instant(value) if isinstance(value, datetime) else value for name, value in values.items()}

@@ -59,6 +59,29 @@ def all_files(connection: Connection) -> list[dict[str, Any]]:
     return [{name: getattr(f, name) for name in names} | {"outcome": f.outcome or f.state} for f in files.list_files(connection)]
 
 
+def all_documents(connection: Connection) -> list[dict[str, Any]]:
+    """The documents of each return: what was sent for it, its acknowledgement, and its receipts; with file and place."""
+    rma_of = {held.document.ra: held.document.rma for held in returns.every_authorization(connection)}
+    by_id = {f.id: f for f in files.list_files(connection)}
+    sent = [
+        {"rma": rma_of.get(row["ra"], ""), "ra": row["ra"], "document": row["document"], "direction": "out", "file": row["file_name"], "place": ""}
+        | {name: row[name] for name in ("partner", "validation", "delivery", "acknowledgement", "version")}
+        for row in files.sent_documents_all(connection)
+    ]
+    received = [
+        {"rma": rma_of.get(held.ra or "", ""), "ra": held.ra or "", "document": "receipt", "direction": "in", "partner": held.document.partner}
+        | {
+            "file": by_id[held.file_id].name,
+            "place": by_id[held.file_id].place,
+            "receipt": held.document.receipt_no,
+            "position": held.document.position,
+        }
+        for held in returns.list_receipts(connection)
+        if held.file_id in by_id
+    ]
+    return sorted([*sent, *received], key=lambda d: (d["rma"], d["direction"] == "in"))
+
+
 def all_receipts(connection: Connection) -> list[dict[str, Any]]:
     """Receipt lines."""
     hashes = {f.id: f.sha256 for f in files.list_files(connection)}
@@ -151,6 +174,7 @@ def all_runs(connection: Connection) -> list[dict[str, Any]]:
 KINDS: dict[str, Callable[[Connection], list[dict[str, Any]]]] = {
     "ras": authorizations,
     "files": all_files,
+    "documents": all_documents,
     "receipts": all_receipts,
     "effects": all_effects,
     "refunds": all_refunds,

@@ -174,6 +174,9 @@ def test_it_tells_a_wrong_key_from_a_missing_scope(tmp_path: Path) -> None:
         wrong = gateway(stage.folder, "check-config", "--connect", environment={**stage.environment, "GATEWAY_LOOP_API_KEY": "no"})
         assert wrong.returncode == 1
         assert "Loop answered 401" in wrong.stderr
+        stage.simulator.loop_rules.keys["narrow"] = ("destinations:read",)
+        narrow = gateway(stage.folder, "check-config", "--connect", environment={**stage.environment, "GATEWAY_LOOP_API_KEY": "narrow"})
+        assert "lacks the scope Returns" in narrow.stderr
         stage.simulator.shopify_rules.tokens["poor"] = ("read_orders",)
         poor = gateway(stage.folder, "check-config", "--connect", environment={**stage.environment, "GATEWAY_SHOPIFY_TOKEN": "poor"})
         assert "the Shopify app lacks the scopes" in poor.stderr

@@ -1,0 +1,178 @@
+"""Every sample file from the outside world goes through the real intake: none crashes it, each ends with an outcome and a reason in words.
+
+`EXPECTED` says what the index of the made files asks for: the outcome, and words that stand in the reason, the side file or our answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.jobs import intake
+from gateway.simulator.partner import Line, make_944
+from gateway.store.files import File
+from tests.stage import HOUR, ROOT, Stage
+
+SAMPLES = ROOT.parent / "shared" / "samples"
+FOREIGN = ("944", "997", "x12-envelope")
+OUTCOMES = {"applied", "partial", "duplicate", "held", "error", "quarantine"}
+
+EDITS = (
+    ("mappings/atlas.toml", 'partner_id = "ATLAS3PL"', 'partner_id = "CEDARWMS"'),
+    ("mappings/atlas.toml", 'our_id = "HARBORPINE"', 'our_id = "NORTHPEAK"'),
+    ("mappings/atlas.toml", 'usage = "P"', 'usage = "T"'),
+    ("gateway.toml", 'ra_pattern = "RA{rma}"', 'ra_pattern = "R{rma}"'),
+    ("mappings/items.csv", "TEE-BLK-M,840000100023", "TEE-BLK-M,614141000111"),
+    ("mappings/items.csv", "CAP-NVY-OS,840000100078", "CAP-NVY-OS,614141000333"),
+    ("mappings/items.csv", "sku,upc,title\n", "sku,upc,title\nMUG-WHT-11,614141000227,Mug white\n"),
+)
+IN_FULL = {"TEE-BLK-M": (2, 2, 0, 0), "MUG-WHT-11": (1, 1, 0, 0), "CAP-NVY-OS": (1, 1, 0, 0)}
+UNTOUCHED = {"TEE-BLK-M": (2, 0, 0, 0), "MUG-WHT-11": (1, 0, 0, 0), "CAP-NVY-OS": (1, 0, 0, 0)}
+
+# name: (outcome, words that must be told, words of our answer)
+EXPECTED: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "made-5010-without-lx": ("applied", (), ("AK5*A",)),
+    "made-blank": ("error", ("the file is empty",), ()),
+    "made-controls-1c-1d-1f": ("applied", (), ("AK9*A",)),
+    "made-empty": ("error", ("the file is empty",), ()),
+    "made-iea01-wrong": ("error", ("IEA",), ("TA1*000002207", "*R*021")),
+    "made-isa-only": ("error", ("IEA",), ("TA1*000002207", "*R*023")),
+    "made-isa13-iea02-differ": ("error", ("000002207",), ("TA1*000002207", "*R*001")),
+    "made-leading-mail-header": ("applied", (), ("AK9*A",)),
+    "made-line-key-unknown": ("applied", (), ("AK9*A",)),
+    "made-lx-in-4010": ("applied", (), ("AK9*",)),
+    "made-missing-ge": ("error", ("GE",), ("AK9*R", "*3")),
+    "made-missing-iea": ("error", ("IEA",), ("TA1*000002207", "*R*023")),
+    "made-no-w14": ("applied", (), ("AK5*E",)),
+    "made-not-edi": ("error", ("begins with ISA",), ()),
+    "made-quantities-odd": ("applied", (), ("AK9*A",)),
+    "made-quantity-negative": ("error", ("negative",), ("AK9*A",)),
+    "made-ra-with-hash-and-case": ("applied", (), ("AK9*A",)),
+    "made-se01-off-by-one": ("error", ("12", "14"), ("AK5*R*4",)),
+    "made-ta1-and-944": ("applied", (), ("AK9*A",)),
+    "made-term-0x85": ("applied", (), ("AK9*A",)),
+    "made-term-0x85-as-utf8": ("applied", (), ("AK9*A",)),
+    "made-term-cr": ("applied", (), ("AK9*A",)),
+    "made-term-crlf": ("applied", (), ("AK9*A",)),
+    "made-trailing-blanks": ("applied", (), ("AK9*A",)),
+    "made-trailing-half-interchange": ("partial", ("IEA",), ("AK9*A",)),
+    "made-trailing-nul-ctrlz": ("applied", (), ("AK9*A",)),
+    "made-two-groups-re-aw": ("applied", ("947",), ("AK1*RE", "AK1*AW")),
+    "made-wrap80-crlf": ("applied", (), ("AK9*A",)),
+    "made-wrap80-lf-quote": ("applied", (), ("AK9*A",)),
+    "made-wrong-gs01": ("applied", (), ("AK9*",)),
+}
+AFTER_ANOTHER = {"made-duplicate-of-full": "duplicate", "made-same-isa13-other-content": "held", "made-same-receipt-other-lines": "held"}
+
+
+def names(folder: str) -> list[str]:
+    """The sample files of a folder; one that stands for none when they are absent."""
+    return sorted(path.name for path in (SAMPLES / folder).glob("*.edi")) or ["absent"]
+
+
+def sample(folder: str, name: str) -> bytes:
+    """A sample's bytes."""
+    path = SAMPLES / folder / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there: the samples are kept outside this repository")
+    return path.read_bytes()
+
+
+def a_stage(make_stage: Callable[..., Stage]) -> Stage:
+    """A stage on which R8675309 is announced."""
+    stage = make_stage(edits=EDITS)
+    stage.world.add_item("MUG-WHT-11", "614141000227", "15.00")
+    stage.world.add_order(5000008675, "#8675", [("TEE-BLK-M", 2), ("MUG-WHT-11", 1), ("CAP-NVY-OS", 1)], location=7001)
+    units = [(867501, "TEE-BLK-M"), (867502, "TEE-BLK-M"), (867503, "MUG-WHT-11"), (867504, "CAP-NVY-OS")]
+    stage.world.open_return(8675309, "#8675", units, 501)
+    stage.import_rmas()
+    assert stage.lines("R8675309") == UNTOUCHED
+    for path in stage.outbox("ATLAS"):
+        path.unlink()
+    return stage
+
+
+def give(stage: Stage, name: str, content: bytes) -> File:
+    """Put a file into the inbox, and let a day pass for one that never gets its end; what became of it."""
+    (stage.folder / "inbox" / "ATLAS" / name).write_bytes(content)
+    for at in (0.0, 1.0, 25 * HOUR, 25 * HOUR + 1):
+        intake.take_files(replace(stage.ctx, monotonic=lambda at=at: at), "ATLAS")
+        stage.worker.drain()
+    file = stage.file(name)
+    assert file.outcome in OUTCOMES
+    assert (stage.folder / "var" / file.place).read_bytes() == content
+    assert file.reason or file.outcome == "applied"
+    assert stage.tasks("defect") == []
+    assert stage.tasks("failed step") == []
+    return file
+
+
+def told(stage: Stage, file: File) -> str:
+    """Everything a person is told about a file."""
+    return f"{file.reason}\n{file.side_text}"
+
+
+def answered(stage: Stage) -> str:
+    """Our answers."""
+    return "\n".join(path.read_text() for path in stage.outbox("ATLAS"))
+
+
+@pytest.mark.parametrize("name", [n for n in names("made-messy-944") if n.removesuffix(".edi") not in AFTER_ANOTHER])
+def test_a_made_sample_ends_as_its_index_says(make_stage: Callable[..., Stage], name: str) -> None:
+    content = sample("made-messy-944", name)
+    outcome, words, answer = EXPECTED[name.removesuffix(".edi")]
+    stage = a_stage(make_stage)
+    file = give(stage, name, content)
+    assert (file.outcome, file.reason) == (outcome, file.reason)
+    assert [word for word in words if word not in told(stage, file)] == []
+    assert [word for word in answer if word not in answered(stage)] == []
+    assert bool(stage.outbox("ATLAS")) == bool(answer)
+    assert stage.lines("R8675309") == (UNTOUCHED if outcome == "error" else IN_FULL)
+    assert stage.calls("process", 8675309) == (0 if outcome == "error" else 1)
+
+
+@pytest.mark.parametrize("name", AFTER_ANOTHER)
+def test_a_made_sample_that_repeats_another_is_not_applied_again(make_stage: Callable[..., Stage], name: str) -> None:
+    first = sample("made-messy-944", "made-duplicate-of-full.edi")
+    content = sample("made-messy-944", f"{name}.edi")
+    stage = a_stage(make_stage)
+    assert give(stage, "full.edi", first).outcome == "applied"
+    file = give(stage, f"{name}.edi", content)
+    assert file.outcome == AFTER_ANOTHER[name]
+    assert stage.lines("R8675309") == IN_FULL
+    assert (stage.calls("process", 8675309), stage.calls("flag", 8675309)) == (1, 0)
+
+
+@pytest.mark.parametrize(("folder", "name"), [(folder, name) for folder in FOREIGN for name in names(folder)])
+def test_a_strangers_file_is_refused_in_words_and_the_next_one_is_applied(make_stage: Callable[..., Stage], folder: str, name: str) -> None:
+    content = sample(folder, name)
+    stage = a_stage(make_stage)
+    file = give(stage, name, content)
+    assert file.outcome in ("error", "quarantine")
+    assert all(heading in file.side_text for heading in ("What:", "Where:", "To do:"))
+    assert stage.lines("R8675309") == UNTOUCHED
+    lines = [Line("TEE-BLK-M", 2), Line("MUG-WHT-11", 1), Line("CAP-NVY-OS", 1)]
+    good = make_944("R8675309", lines, sender="CEDARWMS", receiver="NORTHPEAK", usage="T", number=9999)
+    assert give(stage, "good.edi", good).outcome == "applied"
+    assert stage.lines("R8675309") == IN_FULL
+
+
+@pytest.mark.parametrize(("folder", "name"), [(folder, name) for folder in FOREIGN for name in names(folder)])
+def test_a_sample_of_a_known_partner_is_read_to_its_end(make_stage: Callable[..., Stage], folder: str, name: str) -> None:
+    """The same files, with the profile set to the sender and usage that the file's first ISA names."""
+    content = sample(folder, name)
+    start = content.find(b"ISA")
+    isa = content[start : start + 106].split(content[start + 3 : start + 4]) if start >= 0 else []
+    if len(isa) < 16 or isa[15] not in (b"P", b"T"):
+        pytest.skip(f"{name} has no ISA with a sender and a usage indicator to set the profile to")
+    stage = a_stage(make_stage)
+    sender, usage = isa[6].decode().strip(), isa[15].decode()
+    edits = [("mappings/atlas.toml", '"CEDARWMS"', f'"{sender}"')] if sender != "CEDARWMS" else []
+    stage.reopen(*edits, ("mappings/atlas.toml", 'usage = "T"', f'usage = "{usage}"'))
+    file = give(stage, name, content)
+    assert file.outcome != "quarantine"
+    assert f"The sender '{sender}'" not in told(stage, file)
+    assert stage.lines("R8675309") == UNTOUCHED
