@@ -139,9 +139,9 @@ class Session:
         return found
 
     def send(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, headers: Mapping[str, str] | None = None
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, form: Mapping[str, str] | None = None
     ) -> Answer | Silence:
-        """Make one call and read it to the end."""
+        """Make one call and read it to the end; `body` goes as JSON, `form` as a form."""
         self.pacer.wait()
         try:
             response = self._requests().request(
@@ -149,7 +149,8 @@ class Session:
                 self.base_url + path,
                 params=query,
                 json=body,
-                headers={**self.headers, **(headers or {})},
+                data=form,
+                headers=self.headers,
                 timeout=(self.connect_seconds, self.read_seconds),
                 stream=True,
                 allow_redirects=False,

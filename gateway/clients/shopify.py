@@ -22,6 +22,7 @@ from gateway.clients.session import (
     Kind,
     Outcome,
     Session,
+    Silence,
     UnreadableAnswerError,
     denied_words,
     judge_read,
@@ -264,7 +265,9 @@ class Shopify:
 def fetch_access_token(session: Session, *, client_id: str, client_secret: str) -> str:
     """A token by the client credentials grant, valid for 24 hours (shopify-api 1.3)."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-    answer = judge_read("Shopify", session.send("POST", "/admin/oauth/access_token", body=form))
+    answer = session.send("POST", "/admin/oauth/access_token", form=form)
+    if isinstance(answer, Silence) or not isinstance(answer.body, dict):
+        answer = judge_read("Shopify", answer)
     token = answer.body.get("access_token") if isinstance(answer.body, dict) else None
     if not token:
         said = answer.body.get("error", answer.text[:120]) if isinstance(answer.body, dict) else answer.text[:120]

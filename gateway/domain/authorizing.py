@@ -91,7 +91,7 @@ def place(unit: ReturnUnit, *, rma: Return, places: Places) -> tuple[Warehouse, 
     return warehouse, item
 
 
-def authorization(
+def authorization(  # noqa: PLR0913 - what an RA is made of
     rma: Return,
     *,
     warehouse: Warehouse,

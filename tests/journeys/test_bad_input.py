@@ -235,9 +235,7 @@ def test_a_shopify_token_without_a_scope_says_which_step_is_denied(stage: Stage)
     ],
     ids=["html", "503", "429", "cut", "wrong-length", "dropped"],
 )
-def test_a_list_that_loop_does_not_give_fails_for_a_passing_reason_and_the_next_run_has_all(
-    stage: Stage, fault: dict[str, Any], words: str
-) -> None:
+def test_a_list_that_loop_does_not_give_fails_for_a_passing_reason_and_the_next_run_has_all(stage: Stage, fault: dict[str, Any], words: str) -> None:
     open_known_return(stage.world, 77000001)
     stage.simulator.faults.add(**{"service": "loop", "match": "list", **fault})
     failed(stage, stage.import_rmas(), words)
