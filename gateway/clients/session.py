@@ -143,6 +143,7 @@ class Session:
     ) -> Answer | Silence:
         """Make one call and read it to the end; `body` goes as JSON, `form` as a form."""
         self.pacer.wait()
+        started = self.pacer.monotonic()
         try:
             response = self._requests().request(
                 method,
@@ -155,7 +156,7 @@ class Session:
                 stream=True,
                 allow_redirects=False,
             )
-            return self._read(response)
+            return self._read(response, started)
         except requests.exceptions.ConnectTimeout:
             return Silence(text=f"{self.service} could not be reached in {self.connect_seconds:g} s", arrived=False)
         except requests.exceptions.RequestException as error:
@@ -178,7 +179,8 @@ class Session:
             self.pacer.sleep(pause)
         return judge_read(self.service, answer)
 
-    def _read(self, response: requests.Response) -> Answer:
+    def _read(self, response: requests.Response, started: float) -> Answer:
+        """Read an answer to its end, within a size and a total time: a body that trickles must not outlive the lease of who waits for it."""
         parts, size = [], 0
         with response:
             for part in response.iter_content(64 * 1024):
@@ -186,6 +188,8 @@ class Session:
                 size += len(part)
                 if size > LARGEST_ANSWER:
                     raise requests.exceptions.ContentDecodingError(f"more than {LARGEST_ANSWER} bytes")
+                if self.pacer.monotonic() - started > self.read_seconds:
+                    raise requests.exceptions.ReadTimeout(f"not complete after {self.read_seconds:g} s")
         text = b"".join(parts).decode("utf-8", "replace")
         try:
             body, garbled = json.loads(text), False

@@ -73,18 +73,23 @@ def _go_on(ctx: Context, file: File) -> None:
 
 def translate_file(ctx: Context, key: str) -> None:
     """Read a taken file and apply what it says, in one transaction."""
-    with database.reading(ctx.engine) as connection:
-        file = files.load(connection, int(key))
-    if file is None or file.state != "taken":
-        return
+    stopped: StopFileError | None = None
     try:
         with database.writing(ctx.engine) as connection:
+            file = files.load_taken(connection, int(key))
+            if file is None:
+                return
             reading = read_file(ctx, connection, file)
             _settle(ctx, connection, reading, outcome_of(reading))
     except StopFileError as stop:
+        stopped = stop
+    if stopped:
         with database.writing(ctx.engine) as connection:
-            reading = Reading(file=file, profile=ctx.profiles[file.partner], problems=[stop.problem])
-            _settle(ctx, connection, reading, stop.outcome)
+            file = files.load_taken(connection, int(key))
+            if file is None:
+                return
+            reading = Reading(file=file, profile=ctx.profiles[file.partner], problems=[stopped.problem])
+            _settle(ctx, connection, reading, stopped.outcome)
 
 
 def read_file(ctx: Context, connection: Connection, file: File) -> Reading:

@@ -373,10 +373,25 @@ def _after_action(ctx: Context, effect: Effect) -> Look:
     found = ctx.loop.return_details(effect.target)
     if found.state == ("review" if effect.kind == "loop.flag" else "closed"):
         return Look(sight=Sight.HAPPENED, words=f"the return is {found.state} in Loop")
+    trace = _trace_of(ctx, effect, found)
+    if trace:
+        return Look(sight=Sight.HAPPENED, words=trace)
     if database.instant(found.updated_at) == effect.evidence.get("updated_at"):
         return Look(sight=Sight.NOT_HAPPENED, words=f"the return is {found.state} and untouched since before the call")
     words = f"the return is {found.state} in Loop and was changed at {database.instant(found.updated_at)}, after the call"
     return Look(sight=Sight.UNKNOWN, words=words)
+
+
+def _trace_of(ctx: Context, effect: Effect, found: Return) -> str:
+    """What an accepted call leaves before the return closes: the note with the details of a process (loop-api 7.1), the units gone by a removal."""
+    if effect.kind == "loop.process":
+        details = [text for pair in effect.payload["details"].items() for text in pair]
+        noted = any(all(text in note for text in details) for note in ctx.loop.list_notes(effect.target))
+        return "Loop has queued it: the note with its details is on the return" if noted else ""
+    if effect.kind == "loop.remove":
+        left = {unit.line_item_id for unit in found.units}
+        return "the units are off the return in Loop" if left.isdisjoint(effect.payload["units"]) else ""
+    return ""
 
 
 def _settled_note(_ctx: Context, _connection: Connection, _effect: Effect, _state: EffectState, _cause: str) -> None:

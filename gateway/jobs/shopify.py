@@ -27,7 +27,9 @@ from gateway.store import database, effects, events, ledger, returns, workqueue
 from gateway.store.returns import HeldReturn
 
 ASKED = frozenset({RaState.PROCESS_REQUESTED, RaState.FLAGGED})
+CONFIRMED = frozenset({RaState.PROCESSED, RaState.REFUND_IMPORTED, RaState.CLOSED, RaState.CANCELLED})
 ALREADY = "Refund ID Already Exists"
+CHANGED = "changed since import"
 POSITION = "shopify.refunds.updated_at"
 ORDERS_POSITION = "shopify.orders.updated_at"
 LONGEST_SLICE = timedelta(days=1)
@@ -95,10 +97,12 @@ def _seen_again(ctx: Context, known: dict[str, object], updated_at: datetime, ta
     """An imported refund is information; when it changed in Shopify meanwhile, it goes to review and nothing is posted (R-029, R-030)."""
     refund_id = str(known["refund_id"])
     changed = database.instant(updated_at) > str(known["refund_updated_at"])
-    message = ALREADY + (", changed since import" if changed else "")
+    message = f"{ALREADY}, {CHANGED}" if changed or CHANGED in str(known["message"]) else ALREADY
     tally.skip(f"refund {refund_id}", message)
+    if message == known["message"] and not changed:
+        return
     with database.writing(ctx.engine) as connection:
-        ledger.set_refund_message(connection, refund_id, message, at=ctx.now())
+        ledger.set_refund_message(connection, refund_id, message, updated_at=updated_at, at=ctx.now())
         if changed:
             text = f"Refund {refund_id} of order {known['order_name']} changed in Shopify after it was imported; nothing was posted for the change"
             events.open_task(connection, "refund changed", refund_id, text, at=ctx.now(), advice="compare it in Shopify with its credit invoice")
@@ -134,16 +138,17 @@ def _waits_for_loop(ctx: Context, refund: Refund) -> str:
     """
     with database.reading(ctx.engine) as connection:
         candidates = [r.document for r in returns.returns_of_order(connection, refund.order_id)]
-        asked = {r.rma: any(ra.state in ASKED for ra in returns.authorizations_of(connection, r.rma)) for r in candidates}
+        states = {r.rma: {ra.state for ra in returns.authorizations_of(connection, r.rma)} for r in candidates}
     if not refund.lines or any(refund.refund_id in r.refund_ids for r in candidates):
         return ""
     ordered = {line.order_line_id for line in refund.lines}
     for rma in candidates:
-        if rma.state in ("closed", "cancelled") or not ordered <= {u.order_line_id for u in rma.units}:
+        confirmed = rma.state == "closed" and states[rma.rma] <= CONFIRMED
+        if confirmed or rma.state == "cancelled" or not ordered <= {u.order_line_id for u in rma.units}:
             continue
         found = ctx.loop.return_details(rma.rma)
         young = ctx.now() - refund.updated_at < timedelta(seconds=ctx.timing.doubt_settle)
-        if found.state == "closed" or (asked[rma.rma] and young):
+        if found.state == "closed" or (states[rma.rma] & ASKED and young):
             with database.writing(ctx.engine) as connection:
                 workqueue.enqueue(connection, "confirm", rma.rma, due_at=ctx.now())
             return f"waiting for Loop to confirm that RMA {rma.rma} is closed"
@@ -159,7 +164,10 @@ def _tell_unreadable(ctx: Context, refund_id: str, error: PermanentError) -> Non
 
 
 def _find_return(connection: Connection, refund: Refund) -> HeldReturn | None:
-    """The return a refund belongs to: the one Loop names it for; else the only one of the order whose units it credits (R-048)."""
+    """The return a refund belongs to: the one Loop names it for; else the closed one of the order whose units it credits (R-048).
+
+    Several fit when Loop names no refund, as for exchanges: then it is the one that closed nearest to the refund, since closing makes it.
+    """
     candidates = returns.returns_of_order(connection, refund.order_id)
     named = [r for r in candidates if refund.refund_id in r.document.refund_ids]
     if named:
@@ -171,7 +179,7 @@ def _find_return(connection: Connection, refund: Refund) -> HeldReturn | None:
         if ordered and not r.document.refund_ids and ordered <= {u.order_line_id for u in r.document.units} and r.document.state == "closed"
     ]
     unused = [r for r in fitting if not ledger.imported_for(connection, r.document.rma)]
-    return unused[0] if len(unused) == 1 else None
+    return min(unused, key=lambda r: abs(r.document.updated_at - refund.created_at), default=None)
 
 
 def _surroundings(ctx: Context, connection: Connection, refund: Refund, order: Order, rma: HeldReturn | None) -> Surroundings:

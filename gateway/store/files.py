@@ -54,6 +54,13 @@ def load(connection: Connection, file_id: int) -> File | None:
     return _file(row) if row else None
 
 
+def load_taken(connection: Connection, file_id: int) -> File | None:
+    """A file that is taken and not handled yet, its row locked, so that of two readers only one applies it."""
+    statement = select(files).where(files.c.id == file_id, files.c.state == "taken")
+    row = database.row(connection, database.lock_row(connection, statement))
+    return _file(row) if row else None
+
+
 def list_files(connection: Connection, *criteria: Any) -> list[File]:
     """Files that meet the criteria, oldest first, without their contents' cost."""
     return [_file(row) for row in database.rows(connection, select(files).where(*criteria).order_by(files.c.id))]

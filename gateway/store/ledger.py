@@ -163,9 +163,10 @@ def save_refund(  # noqa: PLR0913 - the columns that an assessment alone does no
         database.insert_new(connection, refund_lines, entry)
 
 
-def set_refund_message(connection: Connection, refund_id: str, message: str, *, at: datetime) -> None:
-    """Show a message on a refund (information)."""
-    connection.execute(update(refunds).where(refunds.c.refund_id == refund_id).values(message=message, seen_at=database.instant(at)))
+def set_refund_message(connection: Connection, refund_id: str, message: str, *, updated_at: datetime, at: datetime) -> None:
+    """Show a message on a refund (information), and remember up to which change in Shopify it was told."""
+    values = {"message": message, "refund_updated_at": database.instant(updated_at), "seen_at": database.instant(at)}
+    connection.execute(update(refunds).where(refunds.c.refund_id == refund_id).values(**values))
 
 
 def lines_of_refund(connection: Connection, refund_id: str) -> list[dict[str, Any]]:

@@ -264,6 +264,21 @@ def test_a_process_whose_answer_is_lost_is_looked_up_and_not_repeated(stage: Sta
     assert stage.tasks() == []
 
 
+@pytest.mark.parametrize("verb", ["process", "remove"])
+def test_a_call_that_loop_queued_but_has_not_carried_out_is_not_repeated(make_stage: Callable[..., Stage], verb: str) -> None:
+    stage = make_stage(edits=(("gateway.toml", 'short = "flag"', 'short = "remove_and_process"'),))
+    stage.world.settings.processing_delay = 10 * HOUR
+    announce(stage, 77000003)
+    stage.simulator.faults.add("drop_after_effect", service="loop", match=verb)
+    come_back(stage, 77000003, *(ALL_GOOD[77000003] if verb == "process" else ALL_GOOD[77000003][:2]))
+    stage.wait(61)
+    stage.wait(61)
+    (effect,) = [e for e in stage.effects(77000003) if e.kind == f"loop.{verb}"]
+    assert (effect.state.value, effect.attempts, stage.calls(verb, 77000003)) == ("confirmed", 1, 1)
+    assert stage.ra("RA77000003").state.value == "process requested"
+    assert stage.tasks() == []
+
+
 @pytest.mark.parametrize("kind", ["drop_after_effect", "cut_json"])
 def test_a_flag_whose_answer_is_lost_is_looked_up_and_not_repeated(stage: Stage, kind: str) -> None:
     announce(stage, 77000004)
