@@ -63,8 +63,8 @@ def open_book(workspace: Workspace) -> Engine:
     return engine
 
 
-def make_context(workspace: Workspace, engine: Engine) -> Context:
-    """Everything a job needs."""
+def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> Context:
+    """Everything a job needs; `sleep` is how it waits for a place in a rate limit (the service hands in one that a stop ends)."""
     settings = workspace.settings
     zone = ZoneInfo(settings.merchant.time_zone)
     now = clock(workspace)
@@ -73,8 +73,8 @@ def make_context(workspace: Workspace, engine: Engine) -> Context:
         engine=engine,
         now=now,
         monotonic=time.monotonic,
-        loop=make_loop(workspace),
-        shopify=make_shopify(workspace),
+        loop=make_loop(workspace, sleep),
+        shopify=make_shopify(workspace, sleep),
         profiles=workspace.profiles,
         folders={name: make_folders(workspace, profile) for name, profile in workspace.profiles.items()},
         places=Places(warehouses=workspace.warehouses(), catalogue=workspace.catalogue),
@@ -119,7 +119,7 @@ def default_settings() -> Path:
     return next(path for path in (DEFAULTS / "gateway.toml", SOURCE_TREE / "gateway.toml") if path.is_file())
 
 
-def make_loop(workspace: Workspace) -> Loop:
+def make_loop(workspace: Workspace, sleep: Callable[[float], None] = time.sleep) -> Loop:
     """The client of Loop."""
     part = workspace.settings.loop
     base = part.base_url.rstrip("/")
@@ -127,11 +127,11 @@ def make_loop(workspace: Workspace) -> Loop:
         base = f"{base}/api/{part.version}"
     key = workspace.secret(part.api_key)
     periods = workspace.settings.periods
-    pacer = Pacer(part.calls_a_minute, MINUTE, time.monotonic, time.sleep)
+    pacer = Pacer(part.calls_a_minute, MINUTE, time.monotonic, sleep)
     return Loop(Session("Loop", base, {"X-Authorization": key}, pacer, periods.connect, periods.answer))
 
 
-def make_shopify(workspace: Workspace) -> Shopify:
+def make_shopify(workspace: Workspace, sleep: Callable[[float], None] = time.sleep) -> Shopify:
     """The client of Shopify, with a fixed token or client credentials."""
     part = workspace.settings.shopify
     base = part.base_url.rstrip("/").split("/admin/", 1)[0]
@@ -141,12 +141,12 @@ def make_shopify(workspace: Workspace) -> Shopify:
         "Shopify",
         base,
         {"X-Shopify-Access-Token": token} if token else {},
-        Pacer(1200, MINUTE, time.monotonic, time.sleep),
+        Pacer(1200, MINUTE, time.monotonic, sleep),
         periods.connect,
         periods.answer,
     )
     fetch = None if token else token_fetcher(workspace, session)
-    return Shopify(session=session, bucket=Bucket(monotonic=time.monotonic, sleep=time.sleep), version=part.version, fetch_token=fetch)
+    return Shopify(session=session, bucket=Bucket(monotonic=time.monotonic, sleep=sleep), version=part.version, fetch_token=fetch)
 
 
 def token_fetcher(workspace: Workspace, session: Session) -> Callable[[], str]:

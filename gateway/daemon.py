@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from gateway.errors import GatewayError, PermanentError
+from gateway.errors import GatewayError, PermanentError, TemporaryError
 from gateway.folders import FolderTroubleError
 from gateway.jobs import SCHEDULED, intake
 from gateway.jobs.context import Context, Tally
@@ -28,6 +28,10 @@ from gateway.worker import Worker, run_job
 
 STOP_SECONDS = 20.0
 LOOK_SECONDS = 0.2
+
+
+class StoppingError(TemporaryError):
+    """The service is stopping; what waited is taken up again at the next start."""
 
 
 class LockedError(PermanentError):
@@ -238,6 +242,16 @@ def watch(ctx: Context, wake: threading.Event) -> list[Any]:
         ctx.log.warning("watch.unavailable", extra={"why": fault.strerror})
         return []
     return [observer]
+
+
+def sleeper(stopping: threading.Event) -> Callable[[float], None]:
+    """A sleep that a stop ends at once."""
+
+    def sleep(seconds: float) -> None:
+        if stopping.wait(seconds):
+            raise StoppingError
+
+    return sleep
 
 
 def stop_on_signals(stopping: threading.Event) -> None:

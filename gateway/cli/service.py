@@ -39,12 +39,13 @@ def run(config_path: str | None) -> int:
     try:
         with daemon.locked(workspace.var, owner) as tell_ready:
             bootstrap.start_log(workspace, to_terminal=True)
-            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+            stopping = threading.Event()
+            daemon.stop_on_signals(stopping)
+            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace), sleep=daemon.sleeper(stopping))
             for folders in ctx.folders.values():
                 folders.make()
-            settings = workspace.settings
-            service = daemon.Daemon(ctx, owner, _periods(workspace), settings.periods.scan, settings.service.workers, settings.periods.lease)
-            daemon.stop_on_signals(service.stopping)
+            p, workers = workspace.settings.periods, workspace.settings.service.workers
+            service = daemon.Daemon(ctx, owner, _periods(workspace), p.scan, workers, p.lease, stopping)
             service.run(tell_ready)
     except daemon.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from gateway import bootstrap, config, daemon
-from gateway.cli.options import actor, confirm, say_json, with_config, with_dry_run, with_json, with_yes
+from gateway.cli.options import actor, confirm, say_json, table, with_config, with_dry_run, with_json, with_yes
 from gateway.jobs import SCHEDULED, actions
 from gateway.jobs.actions import Prospect
 from gateway.jobs.context import Context
@@ -170,17 +170,29 @@ def resend(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
 @click.command()
 @click.argument("receipt_id", type=int)
-@click.argument("ra")
+@click.argument("ra", required=False)
 @with_yes
 @with_config
 @with_json
-def attach(receipt_id: int, ra: str, yes: bool, config_path: str | None, as_json: bool) -> int:
+def attach(receipt_id: int, ra: str | None, yes: bool, config_path: str | None, as_json: bool) -> int:
     """Bring an unmatched receipt (its number in `gateway export --kind receipts`) to an RA; it then follows the normal path.
 
+    Without an RA it lists the ones that may be meant, each with its evidence.
+
     \b
-    Example:  gateway attach 12 RA77000004
+    Example:  gateway attach 12
+              gateway attach 12 RA77000004
     """
     with _gateway(config_path) as (ctx, work_off):
+        if ra is None:
+            found = [
+                {"ra": c.ra, "rma": c.rma, "score": c.score, "evidence": list(c.evidence)} for c in actions.candidates(ctx, receipt_id=receipt_id)
+            ]
+            if as_json:
+                say_json(found)
+            else:
+                table(["RA", "RMA", "score", "evidence"], [[str(c["ra"]), str(c["rma"]), str(c["score"]), "; ".join(c["evidence"])] for c in found])
+            return 0 if found else 1
         confirm(f"Attach receipt {receipt_id} to {ra}?", yes=yes)
         actions.attach(ctx, receipt_id=receipt_id, ra=ra, actor=actor())
         work_off()

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain import lifecycle
+from gateway.domain import lifecycle, matching
 from gateway.domain.lifecycle import RaState
 from gateway.errors import PermanentError
 from gateway.jobs import intake, receipts
@@ -208,6 +208,15 @@ def _await_again(ctx: Context, connection: Connection, file: File, actor: str) -
             partner=file.partner,
             actor=actor,
         )
+
+
+def candidates(ctx: Context, *, receipt_id: int) -> list[matching.Candidate]:
+    """The RAs a waiting receipt may belong to, best first, with evidence (R-094)."""
+    with database.reading(ctx.engine) as connection:
+        held = returns.load_receipt(connection, receipt_id)
+        if held is None or held.state not in ("waiting", "unmatched"):
+            raise UnknownNumberError(f"receipt {receipt_id} is not waiting to be attached")
+        return receipts.propose(connection, held.document, now=ctx.now())
 
 
 def attach(ctx: Context, *, receipt_id: int, ra: str, actor: str) -> None:

@@ -42,13 +42,13 @@ def import_return_authorizations(ctx: Context, *, rma: str | None = None, start:
         return tally
     until = end or ctx.now()
     since = start or _since(ctx)
-    for state in STATES:
-        for begin, finish in windows(since, until):
+    for begin, finish in windows(since, until):
+        for state in STATES:
             for page in ctx.loop.list_returns(start=begin, end=finish, state=state, field="created_at" if start else "updated_at"):
                 _take_page(ctx, page, tally)
-    if start is None:
-        with database.writing(ctx.engine) as connection:
-            events.set_position(connection, POSITION, database.instant(until))
+        if start is None:
+            with database.writing(ctx.engine) as connection:
+                events.set_position(connection, POSITION, database.instant(min(finish, until)))
     return tally
 
 

@@ -87,6 +87,7 @@ def all_receipts(connection: Connection) -> list[dict[str, Any]]:
     hashes = {f.id: f.sha256 for f in files.list_files(connection)}
     return [
         {
+            "id": held.id,
             "partner": held.document.partner,
             "receipt_no": held.document.receipt_no,
             "ra": held.ra or "",
