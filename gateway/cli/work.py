@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -185,7 +186,7 @@ def attach(receipt_id: int, ra: str | None, yes: bool, config_path: str | None, 
     """
     with _gateway(config_path) as (ctx, work_off):
         if ra is None:
-            found = [
+            found: list[dict[str, Any]] = [
                 {"ra": c.ra, "rma": c.rma, "score": c.score, "evidence": list(c.evidence)} for c in actions.candidates(ctx, receipt_id=receipt_id)
             ]
             if as_json:

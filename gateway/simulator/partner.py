@@ -226,7 +226,7 @@ class Partner:
             return self.send(self._name("receipt", envelope.number, "csv"), data)
         announced = sum(line.good for line in known.lines)
         count = receipt.announced if receipt.announced is not None else announced
-        whole = replace(receipt, lines=lines, receipt_no=number, announced=count)
+        whole = replace(receipt, lines=lines, receipt_no=number, announced=count, warehouse=receipt.warehouse or known.warehouse)
         return self.send(self._name("944", envelope.number, "edi"), make_944_file([(ra, whole)], envelope))
 
     def _envelope(self) -> Envelope:
