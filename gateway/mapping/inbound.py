@@ -8,19 +8,21 @@ warning. No code is given a meaning that the profile does not give it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 
 from gateway.domain.documents import Receipt, ReceiptLine
 from gateway.domain.items import Catalogue
-from gateway.edi import flatfile
+from gateway.edi import dictionary, flatfile
 from gateway.edi.syntax import Finding, Scope, Severity
 from gateway.edi.x12 import Segment, TransactionSet
 from gateway.errors import PermanentError
 from gateway.mapping.profiles import Profile, ReadCsvReceipt, ReadX12Receipt
 
 EXCEPTIONS_ONLY = {"X", "N"}
+LONGEST_QUANTITY = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ class _Parts:
     heading: list[Segment]
     items: list[_Item]
     total: Segment | None
+    places: dict[str, list[Segment]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: TransactionSet) -> _Parts:
@@ -102,24 +105,28 @@ class _Parts:
                 parts.items[-1].references.append(segment)
             else:
                 parts.heading.append(segment)
+        for segment in (*parts.heading, *(r for item in parts.items for r in item.references)):
+            parts.places.setdefault(segment.tag, []).append(segment)
+            parts.places.setdefault(f"{segment.tag}*{segment.get(1)}", []).append(segment)
         return parts
 
     def find(self, places: Iterable[str]) -> Iterator[str]:
         """The values at the places, in the profile's order: the heading first, then the lines."""
         for place in places:
-            tag, mark, rest = _split_place(place)
-            for segment in [*self.heading, *(r for item in self.items for r in item.references)]:
-                if segment.tag != tag:
-                    continue
-                value = segment.get(int(rest)) if mark == "-" else (segment.get(2) if segment.get(1) == rest else "")
+            key, element = _split_place(place)
+            for segment in self.places.get(key, ()):
+                value = segment.get(element)
                 if value:
                     yield value
 
 
-def _split_place(place: str) -> tuple[str, str, str]:
-    mark = "*" if "*" in place else "-"
-    tag, _, rest = place.partition(mark)
-    return tag, mark, rest
+@cache
+def _split_place(place: str) -> tuple[str, int]:
+    """`W17-04` is element 4 of a W17; `N9*RZ` is element 2 of an N9 whose first is RZ."""
+    if "*" in place:
+        return place, 2
+    tag, _, element = place.partition("-")
+    return tag, int(element)
 
 
 def _first(values: Iterator[str]) -> str:
@@ -171,7 +178,7 @@ def _is_marked(parts: _Parts, mark: str) -> bool:
 def _received_on(parts: _Parts, rules: ReadX12Receipt, head: Segment) -> date:
     for value in parts.find(rules.received_on):
         try:
-            return datetime.strptime(value[:8], "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
+            return date(int(value[:4]), int(value[4:6]), int(value[6:8]))
         except ValueError:
             continue
     raise _fault("receipt.date", "the 944 has no readable date of receipt", "send it with W17-02 as CCYYMMDD", at=head, element=2, value=head.get(2))
@@ -221,14 +228,19 @@ def _line(item: _Item, rules: ReadX12Receipt, *, profile: Profile, catalogue: Ca
 
 def _identifiers(head: Segment, rules: ReadX12Receipt) -> list[str]:
     """Item identifiers in the profile's order of qualifiers; a case code last, since some put a unit's UPC there."""
-    pairs = [(head.get(q), head.get(q + 1)) for q in (4, 6, 10)]
-    ordered = [value for wanted in rules.items for qualifier, value in pairs if qualifier == wanted and value]
-    return [*ordered, *([head.get(3)] if head.get(3) else [])]
+    pairs = [(head.get(q), head.get(q + 1)) for q in (4, 6, 10) if head.get(q + 1)]
+    ordered = [value for qualifier, value in sorted(pairs, key=lambda p: _rank(rules.items, p[0])) if qualifier in rules.items]
+    return [*ordered, head.get(3)] if head.get(3) else ordered
+
+
+def _rank(items: tuple[str, ...], qualifier: str) -> int:
+    return items.index(qualifier) if qualifier in items else len(items)
 
 
 def _exceptions(item: _Item, rules: ReadX12Receipt, pieces: int, profile: Profile) -> tuple[dict[str, int], str]:
-    from gateway.edi import dictionary
-
+    """Units by meaning of their condition, and the condition in words."""
+    if not item.exceptions:
+        return {}, ""
     sums: dict[str, int] = {}
     words = ""
     for segment in item.exceptions:
@@ -256,12 +268,9 @@ def _plain_condition(words: str) -> str:
 
 def _quantity(segment: Segment, element: int) -> int:
     text = segment.get(element)
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("0.5")
-    if number != number.to_integral_value() or number < 0:
-        what = "negative" if number < 0 else "not a whole number of units"
+    number = whole_number(text)
+    if number is None or number < 0:
+        what = "not a whole number of units" if number is None else "negative"
         raise _fault(
             "receipt.quantity",
             f"the quantity {text!r} is {what}",
@@ -273,15 +282,28 @@ def _quantity(segment: Segment, element: int) -> int:
     return int(number)
 
 
+def whole_number(text: str) -> int | None:
+    """A quantity of pieces: `2`, `0002`, `2.000` and `2.0E+0` are 2; what is no whole number, or beyond a thousand million, is none."""
+    if text.isascii() and text.isdigit() and len(text) <= LONGEST_QUANTITY:
+        return int(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or number.adjusted() >= LONGEST_QUANTITY or number != number.to_integral_value():
+        return None
+    return int(number)
+
+
 def _check_total(parts: _Parts, rules: ReadX12Receipt) -> None:
     if not rules.check_total or parts.total is None:
         return
-    added = sum((Decimal(item.head.get(1)) for item in parts.items), Decimal(0))
-    stated = Decimal(parts.total.get(1))
+    added = sum((whole_number(item.head.get(1)) or 0 for item in parts.items), 0)
+    stated = whole_number(parts.total.get(1))
     if added != stated:
         raise _fault(
             "receipt.total",
-            f"lines add up to {added.normalize():f}, total says {stated.normalize():f}",
+            f"lines add up to {added}, total says {parts.total.get(1) if stated is None else stated}",
             "correct the lines or the total (W14-01) and drop the file again; nothing of this receipt was applied",
             at=parts.total,
             element=1,
@@ -377,11 +399,8 @@ def _csv_line(row: flatfile.Row, rules: ReadCsvReceipt, *, profile: Profile, cat
 
 def _csv_quantity(row: flatfile.Row) -> int:
     text = row.values.get("quantity", "").strip()
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("0.5")
-    if number != number.to_integral_value() or number < 0:
+    number = whole_number(text)
+    if number is None or number < 0:
         raise _csv_fault("receipt.quantity", f"the quantity {text!r} is not a whole number of units", "correct it and drop the file again", row, text)
     return int(number)
 
