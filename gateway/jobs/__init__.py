@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import intake, loop, receipts, shopify, transmission, upkeep
+from gateway.jobs import decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, transmission, upkeep
 from gateway.jobs.context import Context, Tally
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
     "LoopImportReturnAuthorizations": loop.import_return_authorizations,
     "TransmitReturnAuthorizations": transmission.transmit_authorizations,
-    "LoopExportReturnReceipts": loop.export_return_receipts,
-    "ShopifyImportRefunds": shopify.import_refunds,
-    "ShopifyImportOrders": shopify.import_orders,
-    "ShopifyExportInventory": shopify.export_inventory,
+    "LoopExportReturnReceipts": decisions.export_return_receipts,
+    "ShopifyImportRefunds": refunds.import_refunds,
+    "ShopifyImportOrders": orders.import_orders,
+    "ShopifyExportInventory": inventory.export_inventory,
     "Upkeep": upkeep.upkeep,
 }
 
@@ -28,8 +28,8 @@ QUEUED: dict[str, Callable[[Context, str], object]] = {
     "transmit": transmission.transmit_authorization,
     "cancel": transmission.cancel_authorization,
     "deliver": transmission.deliver_file,
-    "decide": loop.decide,
-    "confirm": loop.confirm,
-    "effect.loop": loop.perform_effect,
-    "effect.shopify": shopify.perform_effect,
+    "decide": decisions.decide,
+    "confirm": loop_effects.confirm,
+    "effect.loop": loop_effects.perform_effect,
+    "effect.shopify": inventory.perform_effect,
 }

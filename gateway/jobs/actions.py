@@ -21,7 +21,7 @@ from gateway.domain.lifecycle import RaState
 from gateway.errors import PermanentError
 from gateway.jobs import intake, receipts
 from gateway.jobs.context import Context
-from gateway.jobs.loop import decide_within
+from gateway.jobs.decisions import decide_within
 from gateway.jobs.reading import Reading, StopFileError
 from gateway.store import database, effects, events, files, returns, workqueue
 from gateway.store.files import File

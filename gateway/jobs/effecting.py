@@ -21,7 +21,7 @@ from gateway.jobs.context import Context
 from gateway.store import database, effects, events
 from gateway.store.effects import Effect, EffectState
 
-__all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "load", "perform"]
+__all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "intend", "load", "perform"]
 
 DENIED = "access denied"
 
@@ -155,6 +155,11 @@ def _settle(ctx: Context, effect: Effect, way: Way, state: EffectState, cause: s
 def _tell(ctx: Context, connection: Connection, effect: Effect, word: str, text: str) -> None:
     facts = {"effect": effect.id, "kind": effect.kind}
     events.note(connection, word, text, at=ctx.now(), rma=effect.payload.get("rma"), ra=effect.payload.get("ra"), facts=facts)
+
+
+def intend(ctx: Context, connection: Connection, kind: str, rma: str, version: str, payload: dict[str, object]) -> None:
+    """Write an intent on a return into the caller's transaction, and queue it; once per kind, return and version."""
+    effects.intend(connection, kind=kind, target=rma, version=version, payload={**payload, "rma": rma}, now=ctx.now())
 
 
 def load(ctx: Context, key: str) -> Effect:

@@ -1,0 +1,139 @@
+"""Receipts to the one decision of an RMA, and the decision to what is asked of Loop.
+
+The decision and the effects it causes are written in one transaction; what is asked is carried out by `loop_effects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from gateway.clients.loop import LONGEST_NOTE
+from gateway.domain import lifecycle, receiving
+from gateway.domain.documents import Return
+from gateway.domain.lifecycle import RaState
+from gateway.domain.receiving import Standing, Verdict
+from gateway.errors import GatewayError
+from gateway.jobs import effecting
+from gateway.jobs.context import Context, Tally
+from gateway.mapping import outbound
+from gateway.store import database, events, files, returns
+from gateway.store.returns import HeldAuthorization
+
+
+def export_return_receipts(ctx: Context, *, rma: str | None = None) -> Tally:
+    """Decide every return that is due (R-005): received in full, marked final, or waited for long enough."""
+    tally = Tally(scope=rma or "")
+    with database.reading(ctx.engine) as connection:
+        due = [rma] if rma else [r.document.rma for r in returns.returns_in_state(connection, {RaState.PARTLY_RECEIVED, RaState.RECEIVED})]
+    for number in due:
+        tally.read += 1
+        try:
+            said = decide(ctx, number)
+        except GatewayError as error:
+            tally.fail(number, error)
+            continue
+        if said.startswith(("process", "flag", "remove")):
+            tally.done += 1
+        else:
+            tally.skip(number, said)
+    return tally
+
+
+def decide(ctx: Context, rma: str) -> str:
+    """Bring the receipts of an RMA together and decide it if it is time; returns what was done, or why nothing was."""
+    with database.writing(ctx.engine) as connection:
+        return decide_within(ctx, connection, rma)
+
+
+def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
+    """Decide in the caller's transaction (a preview rolls it back)."""
+    held = returns.load_return(connection, rma)
+    if held is None:
+        return "not imported"
+    ras = returns.authorizations_of(connection, rma)
+    standings = [stand(connection, ra) for ra in ras]
+    if returns.load_decision(connection, rma):
+        return "decided already"
+    if held.document.state in ("closed", "cancelled", "expired"):
+        return f"{held.document.state} in Loop"
+    _show_progress(ctx, connection, ras, standings)
+    waited = rma in returns.waited_out(connection, now=ctx.now())
+    documents = [ra.document for ra in ras]
+    decision = receiving.decide(held.document, standings, authorizations=documents, policy=ctx.policy, waited_out=waited)
+    if decision.verdict == Verdict.WAIT:
+        return decision.sentences[0]
+    inputs = _inputs(connection, ras)
+    if not returns.save_decision(connection, rma, decision, inputs=inputs, settings_version=ctx.policy.version, at=ctx.now()):
+        return "decided already"
+    text = f"{decision.verdict.value}: {'; '.join(decision.sentences)} (rule: {decision.rule})"
+    events.note(connection, "return.decided", text, at=ctx.now(), rma=rma, facts={"reasons": [str(r) for r in decision.reasons], "inputs": inputs})
+    _ask_loop(ctx, connection, held.document, ras, standings)
+    return text
+
+
+def stand(connection: Connection, ra: HeldAuthorization) -> Standing:
+    standing = receiving.accumulate(ra.document, [r.document for r in returns.receipts_of(connection, ra.document.ra)])
+    returns.save_standing(connection, standing)
+    return standing
+
+
+def _show_progress(ctx: Context, connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> None:
+    for ra, standing in zip(ras, standings, strict=True):
+        if not standing.receipt_nos:
+            continue
+        wanted = RaState.RECEIVED if standing.missing == 0 else RaState.PARTLY_RECEIVED
+        if ra.state != wanted and lifecycle.may(ra.state, wanted):
+            first = ra.first_receipt_at or ctx.now()
+            until = first + timedelta(seconds=ctx.timing.partial_wait)
+            returns.advance(connection, ra.document.ra, wanted, first_receipt_at=first, wait_until=until)
+            text = f"{ra.document.ra} {wanted.value}: {standing.received} of {standing.expected} units ({', '.join(standing.receipt_nos)})"
+            events.note(connection, f"ra.{wanted.name.lower().replace('_', '-')}", text, at=ctx.now(), rma=ra.document.rma, ra=ra.document.ra)
+
+
+def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[dict[str, object]]:
+    """What a decision rests on: RA versions, receipts, files and lines (R-099)."""
+    found: list[dict[str, object]] = []
+    for ra in ras:
+        for receipt in returns.receipts_of(connection, ra.document.ra):
+            file = files.load(connection, receipt.file_id) if receipt.file_id else None
+            found.append(
+                {
+                    "ra": ra.document.ra,
+                    "version": ra.document.version,
+                    "receipt": receipt.document.receipt_no,
+                    "file": file.name if file else "",
+                    "position": receipt.document.position,
+                    "lines": [
+                        f"{line.sku or line.stated}: {line.good} good, {line.second} second ({line.position})" for line in receipt.document.lines
+                    ],
+                }
+            )
+    return found
+
+
+def _ask_loop(ctx: Context, connection: Connection, rma: Return, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> None:
+    decided = returns.load_decision(connection, rma.rma)
+    decision: receiving.Decision = decided["decision"] if decided else None  # type: ignore[assignment]
+    facts = {**receipt_facts(ctx, connection, ras, standings), "facts": "; ".join([*decision.sentences, *decision.candidates])}
+    if decision.verdict == Verdict.PROCESS:
+        details = {"Warehouse receipt": facts["receipts"], "RA": facts["ra"], "Received on": facts["received_on"]}
+        effecting.intend(ctx, connection, "loop.process", rma.rma, "1", {"details": details})
+    elif decision.verdict == Verdict.REMOVE:
+        effecting.intend(ctx, connection, "loop.remove", rma.rma, "1", {"units": list(decision.remove_units)})
+    else:
+        note = outbound.words(ctx.template("note.flagged.txt.j2"), facts, longest=LONGEST_NOTE)
+        effecting.intend(ctx, connection, "loop.note", rma.rma, "flagged", {"content": note})
+        effecting.intend(ctx, connection, "loop.flag", rma.rma, "1", {})
+
+
+def receipt_facts(ctx: Context, connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> dict[str, str]:
+    receipts = [r.document for ra in ras for r in returns.receipts_of(connection, ra.document.ra)]
+    return {
+        "ra": ", ".join(ra.document.ra for ra in ras),
+        "receipts": ", ".join(dict.fromkeys(r.receipt_no for r in receipts)),
+        "warehouse": ", ".join(dict.fromkeys(s.warehouse for s in standings)),
+        "received_on": max((r.received_on.isoformat() for r in receipts), default=""),
+    }

@@ -1,0 +1,256 @@
+"""Shopify's refunds into stock and credit invoices.
+
+Refunds are found through the orders they touched, each imported once by its id; one seen again is information, never an error. A refund waits until it is
+known which return it belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from gateway.clients.shopify import TouchedOrder
+from gateway.domain import lifecycle, refunding
+from gateway.domain.documents import ZERO, Order, Refund
+from gateway.domain.lifecycle import RaState
+from gateway.domain.refunding import Assessment, Surroundings
+from gateway.errors import PermanentError
+from gateway.jobs import shopify
+from gateway.jobs.context import Context, Tally
+from gateway.store import database, events, ledger, returns, workqueue
+from gateway.store.returns import HeldReturn
+
+ASKED = frozenset({RaState.PROCESS_REQUESTED, RaState.FLAGGED})
+CONFIRMED = frozenset({RaState.PROCESSED, RaState.REFUND_IMPORTED, RaState.CLOSED, RaState.CANCELLED})
+ALREADY = "Refund ID Already Exists"
+CHANGED = "changed since import"
+POSITION = "shopify.refunds.updated_at"
+LONGEST_SLICE = timedelta(days=1)
+
+
+def import_refunds(ctx: Context, *, order: str | None = None, start: datetime | None = None, end: datetime | None = None) -> Tally:
+    """Import new refunds: by position, for one order (name or id), or for a range."""
+    tally = Tally(scope=order or "")
+    if order:
+        for touched in shopify.orders_named(ctx, order):
+            _take_order(ctx, touched, tally)
+        return tally
+    until = end or ctx.soon(-ctx.timing.refunds_lag)
+    since = start or shopify.since(ctx, POSITION, ctx.timing.refunds_overlap)
+    _retry_held(ctx, tally)
+    begin = since
+    while begin < until:
+        finish = min(begin + LONGEST_SLICE, until) if until - begin < timedelta(days=3) else min(begin + timedelta(days=30), until)
+        for page in ctx.shopify.orders_touched(start=begin, end=finish + timedelta(seconds=1)):
+            for touched in page:
+                _take_order(ctx, touched, tally)
+        begin = finish
+        if start is None:
+            with database.writing(ctx.engine) as connection:
+                events.set_position(connection, POSITION, database.instant(finish))
+    return tally
+
+
+def _retry_held(ctx: Context, tally: Tally) -> None:
+    """Look again at refunds that wait for something (R-022)."""
+    with database.reading(ctx.engine) as connection:
+        held = ledger.held_refunds(connection)
+    for row in held:
+        tally.read += 1
+        _import_refund(ctx, row["refund_id"], tally)
+
+
+def _take_order(ctx: Context, touched: TouchedOrder, tally: Tally) -> None:
+    for refund_id, updated_at in touched.refunds:
+        tally.read += 1
+        with database.reading(ctx.engine) as connection:
+            known = ledger.load_refund(connection, refund_id)
+        if known and known["status"] != "held":
+            _seen_again(ctx, known, updated_at, tally)
+        elif not known:
+            _import_refund(ctx, refund_id, tally)
+
+
+def _seen_again(ctx: Context, known: dict[str, object], updated_at: datetime, tally: Tally) -> None:
+    """An imported refund is information; when it changed in Shopify meanwhile, it goes to review and nothing is posted (R-029, R-030)."""
+    refund_id = str(known["refund_id"])
+    changed = database.instant(updated_at) > str(known["refund_updated_at"])
+    message = f"{ALREADY}, {CHANGED}" if changed or CHANGED in str(known["message"]) else ALREADY
+    tally.skip(f"refund {refund_id}", message)
+    if message == known["message"] and not changed:
+        return
+    with database.writing(ctx.engine) as connection:
+        ledger.set_refund_message(connection, refund_id, message, updated_at=updated_at, at=ctx.now())
+        if changed:
+            text = f"Refund {refund_id} of order {known['order_name']} changed in Shopify after it was imported; nothing was posted for the change"
+            events.open_task(connection, "refund changed", refund_id, text, at=ctx.now(), advice="compare it in Shopify with its credit invoice")
+
+
+def _import_refund(ctx: Context, refund_id: str, tally: Tally) -> None:
+    try:
+        refund = ctx.shopify.refund(refund_id)
+        order = ctx.shopify.order(refund.order_id)
+        waits = _waits_for_loop(ctx, refund)
+    except PermanentError as error:
+        tally.fail(f"refund {refund_id}", error)
+        _tell_unreadable(ctx, refund_id, error)
+        return
+    with database.writing(ctx.engine) as connection:
+        known = ledger.load_refund(connection, refund_id)
+        if known and known["status"] != "held":
+            return
+        if waits:
+            ledger.save_refund(connection, refund, Assessment(lines=()), status="held", message=f"held: {waits}", rma=None, at=ctx.now())
+            tally.skip(f"refund {refund_id}", waits)
+            return
+        rma = _find_return(connection, refund)
+        around = _surroundings(ctx, connection, refund, order, rma)
+        assessment = refunding.assess(refund, around)
+        _post(ctx, connection, refund, assessment, rma, tally)
+
+
+def _waits_for_loop(ctx: Context, refund: Refund) -> str:
+    """Why a refund must wait until Loop has told which return it belongs to; empty when it need not.
+
+    Shopify shows a refund before Loop shows its return as closed. Imported then, it would be taken for one without a return, and go to the wrong stock.
+    """
+    with database.reading(ctx.engine) as connection:
+        candidates = [r.document for r in returns.returns_of_order(connection, refund.order_id)]
+        states = {r.rma: {ra.state for ra in returns.authorizations_of(connection, r.rma)} for r in candidates}
+    if not refund.lines or any(refund.refund_id in r.refund_ids for r in candidates):
+        return ""
+    ordered = {line.order_line_id for line in refund.lines}
+    for rma in candidates:
+        confirmed = rma.state == "closed" and states[rma.rma] <= CONFIRMED
+        if confirmed or rma.state == "cancelled" or not ordered <= {u.order_line_id for u in rma.units}:
+            continue
+        found = ctx.loop.return_details(rma.rma)
+        young = ctx.now() - refund.updated_at < timedelta(seconds=ctx.timing.doubt_settle)
+        if found.state == "closed" or (states[rma.rma] & ASKED and young):
+            with database.writing(ctx.engine) as connection:
+                workqueue.enqueue(connection, "confirm", rma.rma, due_at=ctx.now())
+            return f"waiting for Loop to confirm that RMA {rma.rma} is closed"
+    return ""
+
+
+def _tell_unreadable(ctx: Context, refund_id: str, error: PermanentError) -> None:
+    """A refund that cannot be read stays on the work list: the import moves on and would not come back to it."""
+    with database.writing(ctx.engine) as connection:
+        text = f"Refund {refund_id} was not imported: {error.message}"
+        advice = "when the cause is gone, `gateway job ShopifyImportRefunds --order NAME` imports it"
+        events.open_task(connection, "unreadable refund", refund_id, text, at=ctx.now(), advice=advice)
+
+
+def _find_return(connection: Connection, refund: Refund) -> HeldReturn | None:
+    """The return a refund belongs to: the one Loop names it for; else the closed one of the order whose units it credits (R-048).
+
+    Several fit when Loop names no refund, as for exchanges: then it is the one that closed nearest to the refund, since closing makes it.
+    """
+    candidates = returns.returns_of_order(connection, refund.order_id)
+    named = [r for r in candidates if refund.refund_id in r.document.refund_ids]
+    if named:
+        return named[0]
+    ordered = {line.order_line_id for line in refund.lines}
+    fitting = [
+        r
+        for r in candidates
+        if ordered and not r.document.refund_ids and ordered <= {u.order_line_id for u in r.document.units} and r.document.state == "closed"
+    ]
+    unused = [r for r in fitting if not ledger.imported_for(connection, r.document.rma)]
+    return min(unused, key=lambda r: abs(r.document.updated_at - refund.created_at), default=None)
+
+
+def _surroundings(ctx: Context, connection: Connection, refund: Refund, order: Order, rma: HeldReturn | None) -> Surroundings:
+    around = Surroundings(
+        shipped=order.shipped,
+        credited=ledger.credited_units(connection, refund.order_id, besides=refund.refund_id),
+        warehouses=ctx.places.warehouses,
+        open_exchange_credit=ledger.open_exchange_credit(connection, refund.order_id),
+        default_warehouse=ctx.default_warehouse,
+    )
+    if rma is None:
+        return around
+    warehouse_of: dict[str, str] = {}
+    good: dict[str, int] = {}
+    second: dict[str, int] = {}
+    for ra in returns.authorizations_of(connection, rma.document.rma):
+        for line in returns.lines_of(connection, ra.document.ra):
+            sku = line["sku"]
+            warehouse_of[sku] = ra.document.warehouse
+            good[sku] = good.get(sku, 0) + line["good"]
+            second[sku] = second.get(sku, 0) + line["second"]
+    return replace(
+        around,
+        rma=rma.document,
+        received=any(good.values()) or any(second.values()),
+        warehouse_of=warehouse_of,
+        received_good=good,
+        received_second=second,
+        posted=ledger.posted_for(connection, rma.document.rma),
+    )
+
+
+def _post(ctx: Context, connection: Connection, refund: Refund, assessment: Assessment, rma: HeldReturn | None, tally: Tally) -> None:
+    """Write everything a refund comes to in one transaction: its row is the guard against a second time."""
+    number = rma.document.rma if rma else None
+    if assessment.held:
+        message = f"held: {assessment.held}"
+        ledger.save_refund(connection, refund, assessment, status="held", message=message, rma=number, at=ctx.now())
+        events.open_task(connection, "held refund", refund.refund_id, f"Refund {refund.refund_id}: {message}", at=ctx.now(), rma=number)
+        tally.skip(f"refund {refund.refund_id}", message)
+        return
+    if assessment.skipped:
+        value = sum((line.skipped_value for line in assessment.lines), ZERO)
+        message = f"skipped: {assessment.skipped}, {value:.2f} not imported"
+        ledger.save_refund(connection, refund, assessment, status="skipped", message=message, rma=number, at=ctx.now())
+        events.note(connection, "refund.skipped", f"Refund {refund.refund_id} {message}", at=ctx.now(), rma=number, actor="Shopify")
+        tally.skip(f"refund {refund.refund_id}", message)
+        return
+    skipped = [line.reason for line in assessment.lines if line.reason]
+    message = "; ".join([*skipped, *assessment.remarks])
+    ledger.save_refund(connection, refund, assessment, status="imported", message=message, rma=number, at=ctx.now())
+    for kind in ("held refund", "unreadable refund"):
+        events.close_tasks(connection, kind=kind, subject=refund.refund_id, because="imported", at=ctx.now())
+    events.note(connection, "refund.imported", f"Refund {refund.refund_id} imported" + (f": {message}" if message else ""), at=ctx.now(), rma=number)
+    _post_stock(ctx, connection, refund, assessment, number)
+    if assessment.credit is not None:
+        invoice = ledger.add_invoice(connection, refund=refund, credit=assessment.credit, rma=number, at=ctx.now())
+        ways = ", ".join(f"{s.kind} {s.amount:.2f}" for s in assessment.credit.settlements)
+        text = f"Credit invoice {invoice}: {assessment.credit.total:.2f} {refund.currency} ({ways or 'nothing paid'})"
+        events.note(connection, "invoice.made", text, at=ctx.now(), rma=number)
+    for place, text in enumerate(assessment.tasks):
+        events.open_task(connection, "refund needs a look", f"{refund.refund_id} {place}", text, at=ctx.now(), rma=number)
+    tally.done += 1
+    for text in skipped:
+        tally.skip(f"refund {refund.refund_id}", text)
+    if number:
+        _close_ras(connection, number)
+
+
+def _post_stock(ctx: Context, connection: Connection, refund: Refund, assessment: Assessment, rma: str | None) -> None:
+    for posting in assessment.postings:
+        ledger.post(
+            connection,
+            at=ctx.now(),
+            warehouse=posting.warehouse,
+            sku=posting.sku,
+            quantity=posting.quantity,
+            cause="refund",
+            reference=f"refund {refund.refund_id} line {posting.line_key}",
+            remark=posting.remark,
+            rma=rma,
+        )
+        text = f"Stock: {posting.quantity} x {posting.sku} into {posting.warehouse}" + (f" ({posting.remark})" if posting.remark else "")
+        events.note(connection, "stock.posted", text, at=ctx.now(), rma=rma)
+
+
+def _close_ras(connection: Connection, rma: str) -> None:
+    """With its refund imported an RA is closed once every unit is accounted for (R-025)."""
+    for ra in returns.authorizations_of(connection, rma):
+        if lifecycle.may(ra.state, RaState.REFUND_IMPORTED):
+            returns.advance(connection, ra.document.ra, RaState.REFUND_IMPORTED)
+            lines = returns.lines_of(connection, ra.document.ra)
+            if all(line["expected"] == line["good"] + line["second"] + line["not_returned"] for line in lines):
+                returns.advance(connection, ra.document.ra, RaState.CLOSED)
