@@ -53,6 +53,16 @@ def test_it_migrates_twice_without_change_and_refuses_a_newer_book(engine: Engin
         database.migrate(engine)
 
 
+def test_it_knows_its_newest_revision() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [database.REVISION]
+
+
 def test_it_gives_a_job_to_one_claimer_only(engine: Engine) -> None:
     for number in range(40):
         enqueue(engine, str(number))
