@@ -149,7 +149,14 @@ def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return
     tally.done += 1
     held = returns.authorizations_of(connection, rma.rma)
     if rma.state != known.document.state:
-        events.note(connection, f"return.{rma.state}", f"Loop: {known.document.state} → {rma.state}", at=rma.updated_at, rma=rma.rma, actor="Loop")
+        events.note(
+            connection,
+            f"return.{rma.state}",
+            f"Loop: {known.document.state} → {rma.state} ({ctx.local(rma.updated_at):%H:%M:%S})",
+            at=ctx.now(),
+            rma=rma.rma,
+            actor="Loop",
+        )
     if rma.state == "closed":
         workqueue.enqueue(connection, "confirm", rma.rma, due_at=ctx.now())
     elif rma.state in ("cancelled", "expired"):

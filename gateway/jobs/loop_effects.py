@@ -187,7 +187,15 @@ def _closed(ctx: Context, connection: Connection, held: HeldReturn, found: Retur
     for ra in returns.authorizations_of(connection, rma.rma):
         if lifecycle.may(ra.state, RaState.PROCESSED) and ra.state != RaState.PROCESSED:
             returns.advance(connection, ra.document.ra, RaState.PROCESSED)
-            events.note(connection, "return.closed", "Closed in Loop", at=found.updated_at, rma=rma.rma, ra=ra.document.ra, actor="Loop")
+            events.note(
+                connection,
+                "return.closed",
+                f"Closed in Loop ({ctx.local(found.updated_at):%H:%M:%S})",
+                at=ctx.now(),
+                rma=rma.rma,
+                ra=ra.document.ra,
+                actor="Loop",
+            )
             _close_not_returned(connection, ra)
     events.close_tasks(connection, kind="process not confirmed", rma=rma.rma, because="closed", at=ctx.now())
     if first:
