@@ -1,4 +1,4 @@
-"""Acknowledgements: a 997 and TA1 made of findings, and a partner's 997, 999 or TA1 read back into words.
+"""Acknowledgements: a 997, 999 and TA1 made of findings, and a partner's read back into words; the 824 is in `acknowledge_advice`.
 
 A 997 says whether a group could be read, nothing about its business. The result of a set: `R` with any error, `E` with notes
 that have a code of the standard, `A` else. A note without such a code (a wrong GS01, a version read by its neighbour) is ours
@@ -10,9 +10,34 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from gateway.edi import dictionary
+from gateway.edi.acknowledge_advice import (
+    AdviceError,
+    AdviceItem,
+    ApplicationAdvice,
+    read_application_advice,
+    write_application_advice,
+)
 from gateway.edi.syntax import Finding, has_error
 from gateway.edi.x12_parts import GroupHeader, InterchangeHeader, Segment, Separators, TransactionSet
 from gateway.edi.x12_write import clean
+
+__all__ = [
+    "Acknowledgement",
+    "AdviceError",
+    "AdviceItem",
+    "ApplicationAdvice",
+    "InterchangeAcknowledgement",
+    "SetAcknowledgement",
+    "SetResult",
+    "acknowledge_group",
+    "acknowledge_group_999",
+    "acknowledge_interchange",
+    "read_acknowledgement",
+    "read_application_advice",
+    "read_ta1",
+    "set_result",
+    "write_application_advice",
+]
 
 _LONGEST_COPY = 99
 _MOST_CODES = 5
@@ -21,11 +46,12 @@ _NO_DELIMITERS = Separators()
 
 @dataclass(frozen=True, slots=True)
 class SetResult:
-    """What came of one received set."""
+    """What came of one received set; `reference` names the document for a 999, for instance ("W1704", "R8675309")."""
 
     set_id: str
     control: str
     findings: Sequence[Finding]
+    reference: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +88,20 @@ class InterchangeAcknowledgement:
     meaning: str
 
 
-def acknowledge_group(
+def acknowledge_group(  # noqa: PLR0913 - what was received has five parts, how it is answered two
     header: GroupHeader,
     results: Sequence[SetResult],
     group_findings: Sequence[Finding],
     declared: int | None,
     counted: int,
     separators: Separators = _NO_DELIMITERS,
+    *,
+    version: str = "004010",
 ) -> list[list[str]]:
-    """The body of a 997 for a received group, between ST and SE; `separators` are those it will be written with."""
+    """The body of a 997 for a received group, between ST and SE; `separators` and `version` are those it will be written with."""
     segments = [["AK1", header.functional_id, header.control]]
+    if version >= "005010" and header.version:  # AK103 is there from 005010 on
+        segments[0].append(clean(header.version, separators)[:12])
     accepted = 0
     rejected = 0
     noted = False
@@ -85,6 +115,28 @@ def acknowledge_group(
     codes = _codes(group_findings, "AK9")
     included = counted if declared is None else declared
     segments.append(["AK9", whole, str(included), str(counted), str(accepted), *codes])
+    return segments
+
+
+def acknowledge_group_999(
+    header: GroupHeader,
+    results: Sequence[SetResult],
+    group_findings: Sequence[Finding],
+    declared: int | None,
+    counted: int,
+    separators: Separators = _NO_DELIMITERS,
+) -> list[list[str]]:
+    """The body of a 999 (005010): that of a 997 with IK segments, and under each the reference of the document, where it has one."""
+    renamed = {"AK3": "IK3", "AK4": "IK4", "AK5": "IK5"}
+    references = iter([result.reference for result in results])
+    reference: tuple[str, str] | None = None
+    segments = []
+    for tag, *values in acknowledge_group(header, results, group_findings, declared, counted, separators, version="005010"):
+        if tag == "AK2":
+            reference = next(references)
+        segments.append([renamed.get(tag, tag), *values])
+        if tag == "AK3" and reference:
+            segments.append(["CTX", separators.component.decode("latin-1").join(clean(part, separators)[:35] for part in reference)])
     return segments
 
 

@@ -3,22 +3,21 @@
 Only that is an error which would make the document wrong: a line without its item, an unreadable quantity or date, a header
 that is missing. Everything else is noted. The tables below name those segments and elements; a partner's `Strictness` moves
 single findings. Tables are in `dictionary_tables`, order in `dictionary_walk`, elements in `dictionary_elements`, and their
-compiled form in `dictionary_compile`.
+quick form in `dictionary_pattern`.
 """
 
-from collections.abc import Sequence
-from functools import cache, lru_cache
-from itertools import compress
-from operator import getitem
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from re import Pattern
 from typing import NamedTuple
 
-from gateway.edi.dictionary_compile import Forms
+from gateway.edi import dictionary_pattern
 from gateway.edi.dictionary_elements import BadElement, check
 from gateway.edi.dictionary_tables import Table, load, names, nearest
-from gateway.edi.dictionary_walk import Misplaced, walk
+from gateway.edi.dictionary_walk import ONCE_ANYWHERE, Misplaced, walk
 from gateway.edi.dictionary_words import element_words, segment_words
 from gateway.edi.syntax import Finding, Scope, Severity
-from gateway.edi.x12_parts import DEFAULT, SET_NOT_SUPPORTED, Segment, Strictness
+from gateway.edi.x12_parts import DEFAULT, SET_NOT_SUPPORTED, Segment, Separators, Strictness
 
 FUNCTIONAL_IDS = {
     "180": "AN", "810": "IN", "812": "CD", "824": "AG", "846": "IB", "850": "PO", "856": "SH", "861": "RC",
@@ -46,59 +45,83 @@ _HARMLESS = {("W17", 3, "5"), ("W07", 3, "4"), ("W07", 3, "5"), ("W07", 3, "6")}
 # Segments that carry goods: one of them in the wrong set or place is a line that would be lost.
 _GOODS = frozenset({"W07", "W13", "W04", "W01", "W12", "W19", "RCD", "BLI", "LIN", "SN1", "HL"})
 _MOST_ORDERS = 4096
+_MOST_PATTERNS = 16
 _LONGEST_ORDER = 120
+_WORTH_PATTERNS = 24  # sets of a kind before patterns are made for it: they take some 10 to 100 ms to compile
+_PLAIN = Separators()
 
 
-class _Order(NamedTuple):
-    """An order of segment ids that was looked at before, and the forms its segments may have."""
+class QuickSet(NamedTuple):
+    """What finds the sets of a kind that are right for sure; `once` must stand somewhere in them."""
 
-    right: bool
-    forms: tuple[Forms, ...]
+    set_id: str
+    pattern: Pattern[bytes]
+    once: bytes
+    notes: list[Finding]
 
 
 class SetCheck:
-    """The checks of one set in one version; remembers which orders of segments are right."""
+    """The checks of one set in one version; remembers orders of segments it has judged, and makes patterns when they are worth it."""
 
     def __init__(self, set_id: str, version: str) -> None:
         found, exact = nearest(version)
         self._set_id = set_id
-        self._version = found
         self._table: Table = load(found)
         self._known = set_id in self._table.sets
-        self._orders: dict[tuple[str, ...], _Order] = {}
+        self._orders: dict[tuple[str, ...], list[Misplaced]] = {}
+        self._seen = 0
+        self._patterns: dict[tuple[Separators, bytes], Pattern[bytes]] = {}
         self.notes = tuple(_notes(set_id, version, found, exact=exact, known=self._known))
 
-    def is_clean(self, tags: tuple[str, ...], parts: list[list[str]], shapes: list[str]) -> bool:
-        """Whether there is nothing to find for sure; `shapes` are the segments as `x12_split.Block` describes them."""
-        if not self._known:
-            return True
-        order = self._orders.get(tags) or self._order_of(tags)
-        if not order.right:
-            return False
-        contents = list(map(getitem, order.forms, shapes))
-        for content, elements in compress(zip(contents, parts, strict=True), contents):  # noqa: SIM110 - a generator is slower
-            if content is None or not content(elements):
-                return False
-        return True
+    def quick(self, separators: Separators, line_end: bytes) -> QuickSet | None:
+        """The quick way for sets with these delimiters; None while it is not worth one, or where there cannot be any."""
+        if not self._known or self._seen < _WORTH_PATTERNS or not dictionary_pattern.AVAILABLE:
+            return None
+        key = (separators, line_end)
+        if key not in self._patterns:
+            if len(self._patterns) >= _MOST_PATTERNS:
+                self._patterns.clear()
+            self._patterns[key] = dictionary_pattern.set_pattern(self._set_id, self._table, dictionary_pattern.Marks(separators, line_end))
+        tag = ONCE_ANYWHERE.get(self._set_id, "").encode("ascii")
+        once = separators.terminator + line_end + tag + separators.element if tag else b""
+        return QuickSet(self._set_id, self._patterns[key], once, list(self.notes))
 
-    def explain(self, segments: Sequence[Segment]) -> list[Finding]:
-        """All that is to be found, by position: missing segments in front of what stands in their place."""
-        if not self._known or not segments:
-            return []
-        found = [*self._order(segments), *self._elements(segments)]
+    def judge(self, tags: list[str], parts: list[list[str]], separators: Separators, segments: Callable[[], list[Segment]]) -> Sequence[Finding]:
+        """All that is to be found; the segments themselves are only made when there is something."""
+        if not self._known or not tags:
+            return self.notes
+        self._seen += 1
+        doubtful = [at for at in range(1, len(tags)) if not self._plain(tags[at], parts[at], separators)]
+        if doubtful and doubtful[-1] == len(tags) - 1 and tags[-1] == "SE":
+            doubtful.pop()  # the trailer is compared with the header by the envelope
+        misplaced = self._order_of(tuple(tags))
+        if not doubtful and not misplaced:
+            return self.notes
+        made = segments()
+        found = [self._misplaced(one, made) for one in misplaced]
+        for at in doubtful:
+            found += self._elements(made[at], separators)
         found.sort(key=lambda finding: finding.segment or 0)
-        return found
+        return [*self.notes, *found]
 
-    def _order_of(self, tags: tuple[str, ...]) -> _Order:
-        right = not walk(tags, self._set_id, self._table)
-        order = _Order(right, tuple(_forms(self._version, tag) for tag in tags) if right else ())
-        if len(tags) <= _LONGEST_ORDER and len(self._orders) < _MOST_ORDERS:
-            self._orders[tags] = order
-        return order
+    def _plain(self, tag: str, elements: list[str], separators: Separators) -> bool:
+        """Whether the elements of a segment are right for sure."""
+        rule = self._table.segments.get(tag)
+        if rule is None:
+            return True
+        if self._seen < _WORTH_PATTERNS or len(separators.terminator) > 1:
+            return False
+        element, terminator = separators.element.decode("latin-1"), separators.terminator.decode("latin-1")
+        text = element.join((tag, *elements)) + terminator
+        return text.isascii() and dictionary_pattern.segment_pattern(rule, separators).match(text.encode("ascii")) is not None
 
-    def _order(self, segments: Sequence[Segment]) -> list[Finding]:
-        misplaced = walk(tuple(segment.tag for segment in segments), self._set_id, self._table)
-        return [self._misplaced(one, segments) for one in misplaced]
+    def _order_of(self, tags: tuple[str, ...]) -> list[Misplaced]:
+        misplaced = self._orders.get(tags)
+        if misplaced is None:
+            misplaced = walk(tags, self._set_id, self._table)
+            if len(tags) <= _LONGEST_ORDER and len(self._orders) < _MOST_ORDERS:
+                self._orders[tags] = misplaced
+        return misplaced
 
     def _misplaced(self, one: Misplaced, segments: Sequence[Segment]) -> Finding:
         at = segments[min(one.ordinal, len(segments)) - 1]
@@ -125,14 +148,12 @@ class SetCheck:
             serious = one.code == "1" or one.tag in _GOODS or one.tag in _ESSENTIAL[self._set_id]
         return Severity.ERROR if serious else Severity.NOTE
 
-    def _elements(self, segments: Sequence[Segment]) -> list[Finding]:
-        found = []
-        for segment in segments[1:-1] if segments[-1].tag == "SE" else segments[1:]:
-            rule = self._table.segments.get(segment.tag)
-            if rule is not None:
-                bad = check(segment.elements, rule, segment.component)
-                found += [self._bad_element(segment, each) for each in bad]
-        return found
+    def _elements(self, segment: Segment, separators: Separators) -> list[Finding]:
+        rule = self._table.segments.get(segment.tag)
+        if rule is None:
+            return []
+        repetition = separators.repetition.decode("latin-1") if separators.repetition else None
+        return [self._bad_element(segment, each) for each in check(segment.elements, rule, segment.component, repetition)]
 
     def _bad_element(self, segment: Segment, bad: BadElement) -> Finding:
         name = element_name(segment.tag, bad.element, self._table.version)
@@ -165,8 +186,10 @@ def checker_for(set_id: str, version: str) -> SetCheck:
 
 def check_set(segments: Sequence[Segment], set_id: str, version: str, strictness: Strictness = DEFAULT) -> list[Finding]:
     """All that is wrong inside a set from ST to SE; its envelope is not looked at."""
-    checker = checker_for(set_id, version)
-    return strictness.settle_all([*checker.notes, *checker.explain(segments)])
+    made = list(segments)
+    separators = _PLAIN._replace(component=made[0].component.encode("latin-1")) if made else _PLAIN
+    tags, parts = [segment.tag for segment in made], [segment.elements for segment in made]
+    return strictness.settle_all(checker_for(set_id, version).judge(tags, parts, separators, lambda: made))
 
 
 def describe(tag: str, version: str = "004010") -> str | None:
@@ -203,11 +226,6 @@ def is_composite(tag: str, n: int, version: str = "004010") -> bool:
     """Whether element n of a segment may hold components."""
     rule = load(nearest(version)[0]).segments.get(tag)
     return rule is not None and 0 < n <= len(rule.elements) and rule.elements[n - 1].kind == "COMP"
-
-
-@cache
-def _forms(version: str, tag: str) -> Forms:
-    return Forms(load(version).segments[tag])
 
 
 def _no_lines_meant(tag: str, segments: Sequence[Segment]) -> bool:

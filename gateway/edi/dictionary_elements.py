@@ -1,6 +1,6 @@
 """The elements of one segment against its rule: every fault, with the AK403 code an acknowledgement gives it.
 
-This is the exact and slower of two readings. `dictionary_compile` makes the quick one, which only says whether there is
+This is the exact and slower of two readings. `dictionary_pattern` makes the quick one, which only says whether there is
 anything to look at; a rule that changes here changes there.
 """
 
@@ -23,12 +23,15 @@ class BadElement(NamedTuple):
     others: tuple[int, ...] = ()  # for relations: the elements that make it a fault
 
 
-def check(elements: list[str], rule: SegmentRule, component: str) -> list[BadElement]:
-    """The faults of a segment's elements, by position."""
+def check(elements: list[str], rule: SegmentRule, component: str, repetition: str | None = None) -> list[BadElement]:
+    """The faults of a segment's elements, by position; `repetition` is the separator of repeats, when the interchange has one."""
     found: list[BadElement] = []
     values = [element.rstrip() for element in elements]
     for place, element in enumerate(rule.elements, 1):
         value = values[place - 1] if place <= len(values) else ""
+        if repetition and repetition in value:  # no element of these tables may be repeated
+            found.append(BadElement(place, None, "12", value, element))
+            value = value.partition(repetition)[0].rstrip()
         found += _check_element(value, element, place, component)
     surplus = next((at for at in range(len(rule.elements), len(values)) if values[at]), None)
     if surplus is not None:

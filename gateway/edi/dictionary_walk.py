@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gateway.edi.dictionary_tables import Node, Table
 
 # Mandatory somewhere, though every single home of it is optional.
-_ONCE_ANYWHERE = {"944": "W07"}
+ONCE_ANYWHERE = {"944": "W07"}
 
 
 class Misplaced(NamedTuple):
@@ -108,7 +108,7 @@ def _holds(nodes: tuple[Node, ...], tag: str) -> bool:
 
 
 def _never(tags: tuple[str, ...], set_id: str) -> list[Misplaced]:
-    tag = _ONCE_ANYWHERE.get(set_id)
+    tag = ONCE_ANYWHERE.get(set_id)
     if tag is None or tag in tags:
         return []
     after = [ordinal for ordinal, each in enumerate(tags, 1) if each in ("W14", "SE")]

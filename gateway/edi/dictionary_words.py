@@ -32,6 +32,7 @@ _ELEMENTS = {
     "7": ("x12.element-code", "{place} must be a code of list {number}; {value} is not in it.", "Ask the sender which code is meant."),
     "8": ("x12.element-date", "{place} must be a date as CCYYMMDD; found {value}.", "Ask the sender to correct the date."),
     "9": ("x12.element-time", "{place} must be a time as HHMM or HHMMSS; found {value}.", "Ask the sender to correct the time."),
+    "12": ("x12.element-repeated", "{place} may stand only once, and is repeated; found {value}.", "Ask the sender to send one value."),
     "10": ("x12.element-exclusive", "{place} may not stand here because {others}; found {value}.", "Ask the sender to leave one out."),
 }
 SEGMENT_CODES = {ack: entry[0] for ack, entry in _SEGMENTS.items()}

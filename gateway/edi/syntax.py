@@ -4,7 +4,8 @@ A finding is a value, never an exception. Its code is stable: profiles waive it,
 The X12 acknowledgement code travels with the finding, so that a 997 or TA1 is built from findings alone.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -58,6 +59,11 @@ class Finding:
         if self.offset:
             words.append(f"byte {self.offset}")
         return ", ".join(words) or "the file"
+
+
+def with_lines(findings: Iterable[Finding], lines: Mapping[int, int]) -> list[Finding]:
+    """The findings, each with the line on which its offset stands, where that is known."""
+    return [finding if finding.line or finding.offset not in lines else replace(finding, line=lines[finding.offset]) for finding in findings]
 
 
 def has_error(findings: list[Finding]) -> bool:

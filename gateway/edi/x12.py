@@ -7,7 +7,6 @@ What is not inside an interchange is a `FileFinding`. When an event or a fault i
 """
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 from gateway.edi.syntax import Finding
 from gateway.edi.x12_faults import fault
@@ -40,7 +39,7 @@ from gateway.edi.x12_parts import (
     Strictness,
     TransactionSet,
 )
-from gateway.edi.x12_write import Envelope, UnwritableValue, clean, parse_body, write_acknowledgement, write_interchange, write_set
+from gateway.edi.x12_write import Envelope, UnwritableValue, check_body, clean, parse_body, write_acknowledgement, write_interchange, write_set
 
 __all__ = [
     "DEFAULT",
@@ -60,6 +59,7 @@ __all__ = [
     "Strictness",
     "TransactionSet",
     "UnwritableValue",
+    "check_body",
     "clean",
     "is_complete",
     "parse_body",
@@ -71,8 +71,6 @@ __all__ = [
 ]
 
 _SKIP = 1 << 16
-_MOST_CONTROLS = 50_000  # numbers out of order remembered in a group; beyond that repeats are not looked for
-_make_segment = partial(tuple.__new__, Segment)
 
 
 def read_sets(chunks: Iterable[bytes], *, strictness: Strictness = DEFAULT) -> Iterator[Event]:

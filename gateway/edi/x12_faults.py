@@ -59,6 +59,7 @@ FAULTS = {
         "Tell the sender to send the file as it was made.",
     ),
     "x12.delimiters-equal": _Fault(_E, _WHOLE, "TA1", "026", "Two of the delimiters are the same character ({found}).", _RESEND),
+    "x12.isa-delimiter": _Fault(_E, _WHOLE, "TA1", "022", "{found} of the ISA holds the segment terminator: the ISA is damaged.", _RESEND),
     "x12.isa13-format": _Fault(
         _N, _WHOLE, "TA1", "018", "ISA13 should be nine digits; found {found}.", "Tell the sender; the number is used as it stands."
     ),

@@ -1,27 +1,25 @@
 """An open set and an open group while they are read, and what is wrong with them when they close.
 
-Trailers are compared with headers as sent: ST02/SE02 as text, GS06/GE02 as numbers. A set is checked inside by `dictionary`:
-quickly by its shapes first, and at length only when that leaves a doubt.
+Trailers are compared with headers as sent: ST02/SE02 as text, GS06/GE02 as numbers. A set is checked inside by `dictionary`.
 """
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, repeat
 
 from gateway.edi import dictionary
-from gateway.edi.syntax import Finding
+from gateway.edi.syntax import Finding, with_lines
 from gateway.edi.x12_faults import fault
 from gateway.edi.x12_parts import GroupHeader, InterchangeHeader, Segment, Strictness, TransactionSet
 from gateway.edi.x12_split import Block
 
 MOST_CONTROLS = 50_000  # numbers out of order remembered in a group; beyond that repeats are not looked for
-_make_segment = partial(tuple.__new__, Segment)
+make_segment = partial(tuple.__new__, Segment)
 
 
 class OpenSet:
     """A set whose SE has not come yet."""
 
-    __slots__ = ("_offsets", "_parts", "_shapes", "_tags", "complete")
+    __slots__ = ("_ends", "_lines", "_offsets", "_parts", "_tags", "complete")
 
     def __init__(self, block: Block, start: int, end: int) -> None:
         self.complete = end < len(block.tags) and block.tags[end] == "SE"
@@ -29,18 +27,21 @@ class OpenSet:
             end += 1
         self._tags = block.tags[start:end]
         self._parts = block.parts[start:end]
-        self._shapes = block.shapes[start:end]
         self._offsets = block.offsets[start:end]
+        self._lines = block.lines[start:end]
+        self._ends = block.ends[start:end]
 
     def extend(self, block: Block, start: int, end: int) -> None:
         """Take more segments."""
         self._tags += block.tags[start:end]
         self._parts += block.parts[start:end]
-        self._shapes += block.shapes[start:end]
         self._offsets += block.offsets[start:end]
+        self._lines += block.lines[start:end]
+        self._ends += block.ends[start:end]
 
-    def close(self, interchange: InterchangeHeader, group: "OpenGroup | None", component: str, strictness: Strictness) -> TransactionSet:
+    def close(self, interchange: InterchangeHeader, group: "OpenGroup | None", strictness: Strictness, *, with_line: bool) -> TransactionSet:
         """The set, checked."""
+        component = interchange.separators.component.decode("latin-1")
         tags, parts = self._tags, self._parts
         segments = partial(_segments, tags, parts, self._offsets, component)
         opening = parts[0]
@@ -58,19 +59,15 @@ class OpenSet:
             version = header.version
             ordinal = group.count(control)
             findings += group.set_findings(set_id, control, self._offsets[0])
-        findings += self._inside(dictionary.checker_for(set_id, version), segments)
+        findings += dictionary.checker_for(set_id, version).judge(tags, parts, interchange.separators, segments)
         if findings:
-            findings = strictness.settle_all(findings)
-        return TransactionSet(set_id, control, segments, findings, interchange, header, ordinal)
-
-    def _inside(self, checker: dictionary.SetCheck, segments: Callable[[], list[Segment]]) -> Sequence[Finding]:
-        if len(self._shapes) < len(self._tags) or not checker.is_clean(tuple(self._tags), self._parts, self._shapes):
-            return [*checker.notes, *checker.explain(segments())]
-        return checker.notes
+            lines = dict(zip(self._offsets, self._lines, strict=True)) if with_line else {}
+            findings = strictness.settle_all(with_lines(findings, lines))
+        return TransactionSet(set_id, control, segments, findings, interchange, header, ordinal, self._offsets[0], self._ends[-1])
 
 
 def _segments(tags: list[str], parts: list[list[str]], offsets: list[int], component: str) -> list[Segment]:
-    return list(map(_make_segment, zip(tags, parts, count(1), offsets, repeat(component))))
+    return list(map(make_segment, zip(tags, parts, count(1), offsets, repeat(component))))
 
 
 class OpenGroup:
@@ -114,6 +111,11 @@ class OpenGroup:
             words = f"{set_id} belongs into a group of kind {expected}"
             findings.append(fault("x12.gs01-mismatch", found=self.header.functional_id, expected=words, offset=self.header.offset))
         return findings
+
+    @property
+    def has_strays(self) -> bool:
+        """Whether segments outside every set wait to be reported."""
+        return self._strays > 0
 
     def stray(self, ordinal: int, tag: str, offset: int, number: int) -> None:
         """Count segments outside every set."""

@@ -26,14 +26,16 @@ _BINARY_STARTS = (b"%PDF", b"PK\x03\x04", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xf
 
 
 class Source:
-    """The bytes of a file that have come and are not consumed; `start` is how many went before."""
+    """The bytes of a file that have come and are not consumed; `start` is how many went before, `lines` their line ends."""
 
-    __slots__ = ("_chunks", "ended", "held", "start")
+    __slots__ = ("_chunks", "ended", "held", "lines", "newline", "start")
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = _slices(chunks)
         self.held = b""
         self.start = 0
+        self.lines = 0
+        self.newline = b"\n"
         self.ended = False
 
     def fill(self, size: int) -> None:
@@ -54,6 +56,7 @@ class Source:
     def drop(self, size: int) -> None:
         """Consume so many bytes."""
         self.start += size
+        self.lines += self.held.count(self.newline, 0, size)
         self.held = self.held[size:]
 
 

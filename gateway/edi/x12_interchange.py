@@ -6,10 +6,10 @@ open set are counted and reported, never dropped without a word.
 
 from collections.abc import Iterator, Sequence
 
-from gateway.edi.syntax import Finding, has_error
+from gateway.edi.syntax import Finding, has_error, with_lines
 from gateway.edi.x12_faults import fault
 from gateway.edi.x12_group import MOST_CONTROLS, OpenGroup, OpenSet, close_group, number
-from gateway.edi.x12_header import FoundHeader, Source, to_header
+from gateway.edi.x12_header import ISA_WINDOW, FoundHeader, Source, to_header
 from gateway.edi.x12_parts import (
     Event,
     GroupEnd,
@@ -22,6 +22,7 @@ from gateway.edi.x12_parts import (
     Segment,
     Strictness,
 )
+from gateway.edi.x12_quick import QuickSets
 from gateway.edi.x12_split import LONGEST_SEGMENT, Block, Splitter
 
 
@@ -41,8 +42,15 @@ class Interchange:
 
         self._position = 0  # ordinal of the last segment of an earlier block, the ISA being 1
         self._closed = False
+        self._source = source
+        window = source.held[:ISA_WINDOW]
+        self._has_lines = b"\n" in window or found.separators.terminator == b"\r"
+        source.newline = b"\n" if b"\n" in window or not self._has_lines else b"\r"
+        self._lines: dict[int, int] = {}  # lines of the envelope segments that findings may name
+        self._remember(self.header.offset, source.lines + 1)
         source.drop(found.length)
         self._splitter = Splitter(source, found.separators)
+        self._quick = QuickSets(source, self.header, strictness, with_line=self._has_lines)
         self._handlers = {
             "ST": self._st,
             "SE": self._se,
@@ -54,9 +62,13 @@ class Interchange:
         }
 
     def events(self) -> Iterator[Event]:
-        yield InterchangeStart(self.header, self._strictness.settle_all(self._start_findings))
+        yield InterchangeStart(self.header, self._settle(self._start_findings))
         self._position = 1
-        while not self._closed and (block := self._splitter.next_block()):
+        while not self._closed:
+            yield from self._clean_sets()
+            block = self._splitter.next_block(one_set=self._quick.trying)
+            if block is None:
+                break
             stops = block.stops
             end = len(block.tags)
             self._take(block, 0, stops[0] if stops else end)
@@ -65,6 +77,19 @@ class Interchange:
             self._position += end
         yield from self._end()
 
+    def _clean_sets(self) -> Iterator[Event]:
+        """The sets that stand next and are right for sure, when a group is open and no set is."""
+        if self._group is not None and self._set is None and not self._group.has_strays:
+            yield from self._quick.sets(self._group)
+            self._position += self._quick.segments
+
+    def _remember(self, offset: int, line: int) -> None:
+        if self._has_lines:
+            self._lines[offset] = line
+
+    def _settle(self, findings: list[Finding]) -> list[Finding]:
+        return self._strictness.settle_all(with_lines(findings, self._lines)) if findings else []
+
     def _take(self, block: Block, start: int, end: int) -> None:
         """Segments that belong to the open set, or to none."""
         if start == end:
@@ -72,9 +97,15 @@ class Interchange:
         if self._set is not None:
             self._set.extend(block, start, end)
         elif self._group is not None:
-            self._group.stray(self._position + start + 1, block.tags[start], block.offsets[start], end - start)
+            self._stray_segments(block, start, end - start)
         else:
             self._miss_group(block, start)
+
+    def _stray_segments(self, block: Block, start: int, number: int) -> None:
+        if self._group is not None:
+            if not self._group.has_strays:
+                self._remember(block.offsets[start], block.lines[start])
+            self._group.stray(self._position + start + 1, block.tags[start], block.offsets[start], number)
 
     def _stray(self, block: Block, at: int, until: int) -> Sequence[Event]:
         self._take(block, at, until)
@@ -104,12 +135,13 @@ class Interchange:
         if self._group is None:
             self._miss_group(block, at)
             return
-        self._group.stray(self._position + at + 1, "SE", block.offsets[at], 1)
+        self._stray_segments(block, at, 1)
         self._group.settle_strays("x12.st-missing")
 
     def _gs(self, block: Block, at: int, until: int) -> Sequence[Event]:
         events = [*self._finish_set(), *self._finish_group(None)]
         header = _group_header(block.parts[at], block.offsets[at])
+        self._remember(header.offset, block.lines[at])
         self._groups += 1
         self._group = OpenGroup(header)
         number = header.control.lstrip("0")
@@ -127,6 +159,7 @@ class Interchange:
         if self._group is None:
             self._miss_group(block, at)
         else:
+            self._remember(block.offsets[at], block.lines[at])
             events += self._finish_group(_segment(block, at, self._component))
         self._take(block, at + 1, until)
         return events
@@ -134,6 +167,7 @@ class Interchange:
     def _iea(self, block: Block, at: int, until: int) -> Sequence[Event]:
         events = [*self._finish_set(), *self._finish_group(None)]
         self._closed = True
+        self._remember(block.offsets[at], block.lines[at])
         trailer = _segment(block, at, self._component)
         if trailer.get(2).zfill(9) != self.header.control:
             self._find("x12.iea02-control", trailer, 2, self.header.control)
@@ -154,12 +188,13 @@ class Interchange:
     def _miss_group(self, block: Block, at: int) -> None:
         if not any(finding.code == "x12.group-missing" for finding in self._findings):
             tag = block.tags[at]
+            self._remember(block.offsets[at], block.lines[at])
             self._findings.append(fault("x12.group-missing", found=tag[:3], offset=block.offsets[at], segment=self._position + at + 1, tag=tag))
 
     def _finish_set(self) -> Sequence[Event]:
         if self._set is None:
             return ()
-        finished = self._set.close(self.header, self._group, self._component, self._strictness)
+        finished = self._set.close(self.header, self._group, self._strictness, with_line=self._has_lines)
         self._set = None
         if self._group is not None:
             self._group.accepted += finished.accepted
@@ -171,11 +206,12 @@ class Interchange:
             return ()
         group.settle_strays()
         declared = close_group(group, trailer)
-        findings = self._strictness.settle_all(group.findings)
+        findings = self._settle(group.findings)
         return (GroupEnd(group.header, declared, group.counted, group.accepted, findings),)
 
     def _end(self) -> Iterator[Event]:
         end = self._splitter.position()
+        self._remember(end, self._source.lines + 1)
         yield from self._finish_set()
         yield from self._finish_group(None)
         if self._splitter.endless is not None:
@@ -184,8 +220,8 @@ class Interchange:
             self._findings.append(fault("x12.iea-missing", expected=self.header.control, offset=end, tag="IEA"))
         if self._splitter.recased is not None:
             self._findings.append(fault("x12.tag-case", offset=self._splitter.recased))
-        findings = self._strictness.settle_all(self._findings)
-        started = self._strictness.settle_all(self._start_findings)
+        findings = self._settle(self._findings)
+        started = self._settle(self._start_findings)
         yield InterchangeEnd(self.header, findings, not (has_error(findings) or has_error(started)))
 
 
@@ -201,6 +237,10 @@ def _header_findings(header: InterchangeHeader, found: FoundHeader) -> list[Find
     if len(set(given)) < len(given):
         shown = " ".join(ascii(byte.decode("latin-1")) for byte in given)
         findings.append(fault("x12.delimiters-equal", found=shown, offset=at, tag="ISA"))
+    terminator = separators.terminator.decode("latin-1")
+    for element, value in enumerate(found.elements[:15], 1):
+        if terminator in value:
+            findings.append(fault("x12.isa-delimiter", found=f"ISA{element:02d}", offset=at, tag="ISA", element=element))
     sent = found.elements[12].strip()
     if not (sent.isdecimal() and len(sent) == 9):
         findings.append(fault("x12.isa13-format", found=sent, offset=at, tag="ISA", element=13))

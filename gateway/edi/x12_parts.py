@@ -137,15 +137,15 @@ class GroupStart:
 
 
 class TransactionSet:
-    """One set from ST to SE, checked; `ordinal` counts in its group, from 1; offsets are of its first and last byte.
+    """One set from ST to SE, checked; `ordinal` counts in its group, from 1; offsets are of its first and last byte, exactly.
 
     Its segments may be given as a function: they are made when they are first asked for, which nobody does for a set that is
     only counted or acknowledged.
     """
 
-    __slots__ = ("_segments", "control", "findings", "group", "interchange", "ordinal", "set_id")
+    __slots__ = ("_segments", "control", "end_offset", "findings", "group", "interchange", "offset", "ordinal", "set_id")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a value with seven parts
+    def __init__(  # noqa: PLR0913, PLR0917 - a value with nine parts
         self,
         set_id: str,
         control: str,
@@ -154,6 +154,8 @@ class TransactionSet:
         interchange: InterchangeHeader,
         group: GroupHeader | None,
         ordinal: int,
+        offset: int = 0,
+        end_offset: int = 0,
     ) -> None:
         self.set_id = set_id
         self.control = control
@@ -162,6 +164,8 @@ class TransactionSet:
         self.interchange = interchange
         self.group = group
         self.ordinal = ordinal
+        self.offset = offset
+        self.end_offset = end_offset
 
     @property
     def segments(self) -> list[Segment]:
@@ -169,18 +173,6 @@ class TransactionSet:
         if not isinstance(self._segments, list):
             self._segments = self._segments()
         return self._segments
-
-    @property
-    def offset(self) -> int:
-        """Where its ST begins."""
-        return self.segments[0].offset
-
-    @property
-    def end_offset(self) -> int:
-        """Where its last segment ends, the terminator included (not exact when that very segment was wrapped)."""
-        last = self.segments[-1]
-        text = sum(len(element.encode()) + 1 for element in last.elements)
-        return last.offset + len(last.tag) + text + len(self.interchange.separators.terminator) - 1
 
     @property
     def accepted(self) -> bool:

@@ -22,16 +22,13 @@ _PRINTABLE = bytes(range(0x20, 0x7F))
 
 
 class Block(NamedTuple):
-    """Segments in order, `stops` the places of envelope segments among them.
-
-    `shapes` are the segments with every digit made 9 and every other character but blanks and delimiters made A; there are
-    none when a segment of the block may hold anything but printable ASCII.
-    """
+    """Segments in order: where each begins and ends, and on which line; `stops` are the places of envelope segments among them."""
 
     tags: list[str]
     parts: list[list[str]]
-    shapes: list[str]
     offsets: list[int]
+    ends: list[int]
+    lines: list[int]
     stops: list[int]
 
 
@@ -46,16 +43,19 @@ class Splitter:
         self._terminator = separators.terminator
         single = [byte for byte in separators if byte and len(byte) == 1]
         self._expected = _PRINTABLE + b"".join(single)
-        kept = b"".join(single) + b" \r\n"
-        self._shape = bytes(b if b in kept else 57 if 48 <= b <= 57 else 65 for b in range(256))
+        end_of_set = re.escape(self._terminator) + rb"[\r\n]*SE" + re.escape(separators.element)
+        self._end_of_set = re.compile(end_of_set + rb"[^%s]*" % re.escape(self._terminator[:1]) + re.escape(self._terminator))
         self._wrappable = self._terminator not in (b"\r", b"\n")
         self._known_tags: dict[str, str] = {}  # to themselves: one string for each id is compared faster than many
         self.recased: int | None = None  # where the first segment id stood that was not in capitals
         self.endless: int | None = None  # where a segment began that has no end
 
-    def next_block(self) -> Block | None:
-        """The next block, or None when the file ends or another interchange begins."""
+    def next_block(self, *, one_set: bool = False) -> Block | None:
+        """The next block, or None when the file ends or another interchange begins; if asked so it ends behind the next SE."""
         raw = self._next_bytes()
+        closing = self._end_of_set.search(raw) if one_set else None
+        if closing is not None:
+            raw = raw[: self._skip_line_ends(raw, closing.end())]
         if not raw:
             return None
         block = self._regular(raw) or self._irregular(raw)
@@ -139,19 +139,25 @@ class Splitter:
         if joint is None:
             return None
         pieces = raw.decode("latin-1").split(joint)
-        shapes = raw.translate(self._shape).decode("latin-1").split(joint)
         if len(joint) > 1 and len(pieces) - 1 != raw.count(self._terminator):
             return None
-        if not pieces[-1]:
+        terminated = 1 if not pieces[-1] else 0
+        if terminated:
             pieces.pop()
         element = self._element
         parts = [piece.split(element) for piece in pieces]
         tags = self._ids([part.pop(0) for part in parts])
         if tags is None:
             return None
-        ends = accumulate(map(len, pieces), initial=self._source.start + 1)
-        offsets = list(map(add, ends, count(0, len(joint))))
-        return Block(tags, parts, shapes, offsets, [at for at, tag in enumerate(tags) if tag in STOPS])
+        begins = accumulate(map(len, pieces), initial=self._source.start + 1)
+        offsets = list(map(add, begins, count(0, len(joint))))
+        ends = list(map(add, offsets, map(len, pieces)))
+        if pieces:
+            ends[-1] += terminated - 1  # all others stop at a terminator of one byte, which `_joint` saw to
+        first = self._source.lines + 1
+        per_line = joint.count(self._source.newline.decode())
+        lines = list(range(first, first + len(pieces))) if per_line else [first] * len(pieces)
+        return Block(tags, parts, offsets, ends, lines, [at for at, tag in enumerate(tags) if tag in STOPS])
 
     def _joint(self, raw: bytes) -> str | None:
         """What stands between two segments all through these bytes, or None when that varies."""
@@ -180,14 +186,20 @@ class Splitter:
         return [known[tag] for tag in tags]
 
     def _irregular(self, raw: bytes) -> Block:
-        block = Block([], [], [], [], [])
+        block = Block([], [], [], [], [], [])
         start = self._source.start
+        last = start + len(raw)
+        line = self._source.lines + 1
+        newline = self._source.newline
         for piece in raw.split(self._terminator):
             body = piece.lstrip(BLANKS)
-            offset = start + len(piece) - len(body) + 1
-            start += len(piece) + len(self._terminator)
+            ahead = len(piece) - len(body)
             if body:
-                self._add(block, body, offset)
+                self._add(block, body, start + ahead + 1)
+                block.ends.append(min(start + len(piece) + len(self._terminator), last))
+                block.lines.append(line + piece.count(newline, 0, ahead))
+            start += len(piece) + len(self._terminator)
+            line += piece.count(newline) + (self._terminator == newline)
         return block
 
     def _add(self, block: Block, body: bytes, offset: int) -> None:
@@ -213,4 +225,5 @@ def _until_iea(block: Block, raw: bytes, start: int) -> tuple[Block, bytes]:
     end = block.tags.index("IEA") + 1
     stops = [at for at in block.stops if at < end]
     cut = block.offsets[end] - start - 1
-    return Block(block.tags[:end], block.parts[:end], block.shapes[:end], block.offsets[:end], stops), raw[:cut]
+    kept = Block(block.tags[:end], block.parts[:end], block.offsets[:end], block.ends[:end], block.lines[:end], stops)
+    return kept, raw[:cut]

@@ -8,11 +8,21 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from string import ascii_lowercase, ascii_uppercase, digits
+from typing import Literal
 
 from gateway.edi import dictionary
-from gateway.edi.x12_parts import Separators
+from gateway.edi.syntax import Finding
+from gateway.edi.x12_parts import Segment, Separators
 from gateway.errors import PermanentError
 
+# X12.6, character sets: the basic one, and what the extended one adds; "printable" is every printable ASCII character.
+_BASIC = ascii_uppercase + digits + " !\"&'()*+,-./:;?="
+_CHARACTERS = {
+    "basic": frozenset(_BASIC),
+    "extended": frozenset(_BASIC + ascii_lowercase + "%@[]_{}\\|<>~#$"),
+    "printable": frozenset(chr(at) for at in range(0x20, 0x7F)),
+}
 _FOLDS = str.maketrans(
     {
         "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "þ": "th", "Þ": "TH",
@@ -44,6 +54,7 @@ class Envelope:
     ack_requested: bool = False
     separators: Separators = Separators()  # noqa: RUF009 - a named tuple cannot change
     line_break: bool = True
+    character_set: Literal["printable", "extended", "basic"] = "printable"
 
 
 def write_interchange(*, header: Envelope, sets: Iterable[tuple[str, int | str, Iterable[list[str]]]]) -> bytes:
@@ -145,11 +156,29 @@ def _render(segments: list[list[str]], header: Envelope) -> bytes:
     for ordinal, segment in enumerate(segments[1:], 2):
         line = element.join(segment)
         others = any(delimiter in line for delimiter in forbidden[1:])
+        if header.character_set != "printable":
+            _check_characters(segment, ordinal, header)
         if others or line.count(element) != len(segment) - 1 or not (line.isascii() and line.isprintable()):
             _refuse(segment, ordinal, "".join(forbidden), header)
         lines.append(line)
     joint = terminator + "\n" if header.line_break and terminator not in "\r\n" else terminator
     return (joint.join(lines) + joint).encode("latin-1")
+
+
+def _check_characters(segment: list[str], ordinal: int, header: Envelope) -> None:
+    allowed = _CHARACTERS[header.character_set]
+    for element, value in enumerate(segment):
+        bad = sorted(set(value) - allowed - {header.separators.component.decode("latin-1")})
+        if bad:
+            shown = " ".join(ascii(character) for character in bad)
+            place = f"Segment {ordinal} ({segment[0]}), element {element:02d}"
+            raise UnwritableValue(f"{place}: the value {value!r} holds {shown}, which the {header.character_set} character set has not.")
+
+
+def check_body(set_id: str, version: str, body: Iterable[list[str]]) -> list[Finding]:
+    """What the tables say against a set with this body: segments, lengths, types, codes, relations; nothing is written."""
+    made = [Segment(tag, elements, at) for at, (tag, *elements) in enumerate(write_set(set_id, 1, body), 1)]
+    return dictionary.check_set(made, set_id, version)
 
 
 def _check_isa(isa: list[str], separators: Separators) -> None:

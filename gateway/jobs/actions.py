@@ -291,13 +291,19 @@ def _retry_effect(ctx: Context, connection: Connection, effect_id: int, actor: s
         raise UnknownNumberError(f"effect {effect_id} is not in the book")
     if effect.state == effects.EffectState.CONFIRMED:
         return f"effect {effect_id} ({effect.kind} on {effect.target}) is confirmed; it is not repeated"
+    queue = f"effect.{effect.kind.partition('.')[0]}"
+    asked = any(task["subject"] == f"effect {effect_id}" for task in events.open_tasks(connection, kind="in doubt"))
+    if effect.state == effects.EffectState.IN_DOUBT and not asked:
+        workqueue.enqueue(connection, queue, effect_id, due_at=ctx.now())
+        return f"effect {effect_id} ({effect.kind} on {effect.target}) is in doubt; it is looked up first, and repeated only if it did not happen"
     effects.settle(connection, effect_id, state=effects.EffectState.INTENDED, cause=f"tried again by {actor}", now=ctx.now())
     events.note(
         connection, "effect.retried", f"{effect.kind} on {effect.target} tried again", at=ctx.now(), rma=effect.payload.get("rma"), actor=actor
     )
     verb = effect.kind.partition(".")[2]
     events.close_tasks(connection, kind=f"{verb} refused", subject=effect.target, because=f"tried again by {actor}", at=ctx.now())
-    workqueue.enqueue(connection, f"effect.{effect.kind.partition('.')[0]}", effect_id, due_at=ctx.now())
+    events.close_tasks(connection, kind="in doubt", subject=f"effect {effect_id}", because=f"tried again by {actor}", at=ctx.now())
+    workqueue.enqueue(connection, queue, effect_id, due_at=ctx.now())
     return f"effect {effect_id} ({effect.kind} on {effect.target}) is queued"
 
 

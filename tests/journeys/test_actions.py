@@ -155,6 +155,24 @@ def test_it_tries_a_refused_step_again_only_when_asked(stage: Stage) -> None:
     assert stage.simulator.calls.count("process", "77000001", accepted=True) == 1
 
 
+def test_it_looks_before_it_repeats_what_is_in_doubt_however_impatient_a_person_is(stage: Stage) -> None:
+    open_known_return(stage.world, 77000001)
+    stage.import_rmas()
+    stage.world.settings.processing_delay = 30
+    stage.simulator.faults.add("drop_after_effect", service="loop", match="process")
+    stage.partners_answer()
+    effect = next(e for e in stage.effects(77000001) if e.kind == "loop.process")
+    assert effect.state.value == "in_doubt"
+    assert "looked up first" in actions.retry(stage.ctx, step=str(effect.id), actor="dana")
+    stage.worker.drain()
+    assert stage.calls("process", 77000001) == 1
+    stage.wait(40)
+    stage.wait(40)
+    stage.loop_finishes()
+    assert stage.effects(77000001)[1].state.value == "confirmed"
+    assert stage.calls("process", 77000001) == 1
+
+
 def test_a_receipt_of_several_days_is_told_with_its_files(stage: Stage) -> None:
     open_known_return(stage.world, 77000003)
     stage.atlas.script = {"77000003": Receipt(lines=[("TEE-BLK-M", 1), ("HOOD-GRY-M", 1), ("CAP-NVY-OS", 0)], final=True)}

@@ -2,14 +2,15 @@
 
 import string
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.edi import dictionary, x12, x12_header, x12_split
-from gateway.edi.dictionary_compile import Forms
+from gateway.edi import dictionary, x12, x12_header, x12_split, x12_write
 from gateway.edi.dictionary_elements import check
+from gateway.edi.dictionary_pattern import Marks, segment_pattern, set_pattern
 from gateway.edi.dictionary_tables import load
 
 TEXT = string.ascii_letters + string.digits + " .,-/()&#'\""
@@ -119,21 +120,87 @@ def test_it_reads_any_bytes(data):
     x12.is_complete(data, data)
 
 
+KNOWN = st.sampled_from(
+    ["", " ", "1", "04", "EA", "20260310", "20261310", "1405", "2.5", "A B", "A ", "EA>1", "614145550011", "X" * 40, "-3", "C", "RA", "A^B"]
+)
+MARKS = x12.Separators(repetition=b"^")
+
+
 @given(st.sampled_from(["004010", "005010"]), st.data())
 @settings(max_examples=600)
-def test_it_takes_nothing_for_clean_that_the_long_check_would_find(version, data):
+def test_it_takes_no_segment_for_clean_that_the_long_check_would_fault(version, data):
     rules = load(version).segments
     rule = rules[data.draw(st.sampled_from(sorted(rules)))]
-    known = st.sampled_from(
-        ["", " ", "1", "04", "EA", "20260310", "20261310", "1405", "2.5", "A B", "A ", "EA>1", "614145550011", "X" * 40, "-3", "C", "RA"]
-    )
-    elements = data.draw(st.lists(known, max_size=len(rule.elements) + 1))
-    shape = "*".join([rule.tag, *elements]).encode()
-    kept = b"*> "
-    shape = bytes(b if b in kept else 57 if 48 <= b <= 57 else 65 for b in shape).decode()
-    content = Forms(rule)[shape]
-    if content is None or content(elements):
-        assert check(elements, rule, ">") == []
+    elements = data.draw(st.lists(st.one_of(KNOWN, st.none()), max_size=len(rule.elements) + 1))
+    elements = [example(rule.elements[at]) if each is None and at < len(rule.elements) else each or "" for at, each in enumerate(elements)]
+    text = "*".join([rule.tag, *elements]) + "~"
+    if segment_pattern(rule, MARKS).match(text.encode()):
+        assert check(elements, rule, ">", "^") == []
+
+
+def example(rule):
+    """A value that an element may hold."""
+    if rule.codes:
+        return min(rule.codes)
+    kinds = {"DT": "20260310", "TM": "1405", "R": "2", "N0": "2", "N2": "2"}
+    return example(rule.components[0]) if rule.kind == "COMP" else kinds.get(rule.kind, "X" * rule.shortest)
+
+
+def bodies_of(nodes, table, draw, depth=0):
+    """Segments in the order of the table, some of them left out, repeated or moved."""
+    made = []
+    for node in nodes:
+        if node.tag in ("ST", "SE") or node.tolerated:
+            continue
+        times = draw(st.sampled_from((1, 1, 1, 2, 0) if node.need == "M" else (0, 0, 0, 0, 0, 0, 1, 2)))
+        for _ in range(times):
+            rule = table.segments[node.tag]
+            last = max((at for at, each in enumerate(rule.elements, 1) if each.need == "M"), default=0)
+            held = [example(each) if each.need == "M" else draw(st.sampled_from(("", "", example(each)))) for each in rule.elements[: last + 2]]
+            made.append([node.tag, *held])
+            made += bodies_of(node.inside, table, draw, depth + 1)
+    return made
+
+
+@given(st.sampled_from(["004010", "005010"]), st.sampled_from(sorted(load("004010").sets)), st.data())
+@settings(max_examples=300, deadline=None)
+def test_it_takes_no_set_for_clean_that_the_long_check_would_fault(version, set_id, data):
+    table = load(version)
+    body = bodies_of(table.sets[set_id], table, data.draw)
+    tags = [segment[0] for segment in body]
+    if len(body) > 1 and data.draw(st.booleans()):
+        at, to = (data.draw(st.integers(0, len(body) - 1)) for _ in range(2))
+        body.insert(to, body.pop(at))
+    made = x12_write.write_set(set_id, 1, body)
+    text = b"".join("*".join(segment).encode() + b"~" for segment in made)
+    tags, parts = [segment[0] for segment in made], [segment[1:] for segment in made]
+    segments = [x12.Segment(tag, elements, at) for at, (tag, elements) in enumerate(zip(tags, parts, strict=True), 1)]
+    if pattern_of(set_id, version).fullmatch(text) and ("W07" in tags or set_id != "944"):
+        assert dictionary.SetCheck(set_id, version).judge(tags, parts, MARKS, lambda: segments) in ((), [])
+
+
+@cache
+def pattern_of(set_id, version):
+    return set_pattern(set_id, load(version), Marks(MARKS, b""))
+
+
+MANY = [RECEIPT] * 6
+
+
+@given(st.sampled_from([b"", b"\n", b"\r\n"]), st.lists(st.tuples(st.integers(107, 1400), st.binary(max_size=3), st.integers(0, 9)), max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_the_quick_and_the_long_way_tell_the_same(line_end, changes):
+    data = write(MANY, line_break=False).replace(b"~", b"~" + line_end)
+    for at, new, gone in changes:
+        data = data[:at] + new + data[at + gone :]
+    assert told_with(0, data) == told_with(1 << 30, data)
+
+
+def told_with(worth, data):
+    """What is told when patterns are worth it after so many sets."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dictionary, "_WORTH_PATTERNS", worth)
+        return told(data)
 
 
 @given(st.text(max_size=30))

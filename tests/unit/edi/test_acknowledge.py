@@ -106,3 +106,67 @@ def test_it_builds_and_reads_a_ta1():
     sent = acknowledge.acknowledge_interchange(start.header, accepted=False, code="025")
     read = acknowledge.read_ta1(x12.Segment(sent[0], sent[1:]))
     assert (read.control, read.result, read.code) == ("000000901", "R", "025") and "uplicate" in read.meaning
+
+
+def group_of(data):
+    results = [acknowledge.SetResult(each.set_id, each.control, each.findings, ("W1704", "RA55120")) for each in sets_of(data)]
+    end = next(event for event in events(data) if isinstance(event, x12.GroupEnd))
+    return end.header, results, end.findings, end.declared, end.counted
+
+
+def test_it_names_the_version_in_a_997_of_005010():
+    assert acknowledge.acknowledge_group(*group_of(flat(version="005010")), version="005010")[0] == ["AK1", "RE", "901", "005010"]
+
+
+def test_it_builds_a_999_that_our_own_checker_accepts_and_reads():
+    body = acknowledge.acknowledge_group_999(*group_of(flat(BAD)))
+    assert [segment[0] for segment in body] == ["AK1", "AK2", "IK3", "CTX", "IK4", "IK4", "IK3", "CTX", "IK4", "IK5", "AK9"]
+    assert body[3] == ["CTX", "W1704>RA55120"]
+    data = x12.write_interchange(header=envelope(functional_id="FA", version="005010"), sets=[("999", 1, body)])
+    (ts,) = sets_of(data)
+    assert ts.findings == []
+    (only,) = acknowledge.read_acknowledgement(ts).sets
+    assert only.result == "R" and "Segment 2 (W17), element 02 (Date): Invalid Date, found '20261310'" in only.reasons
+
+
+ADVICE = acknowledge.ApplicationAdvice(
+    number="824-0000467",
+    date="20260721",
+    time="1619",
+    sender=("NORTHPEAK", "92", "NORTHPEAK"),
+    receiver=("CEDAR 3PL", "92", "DC04"),
+    items=(
+        acknowledge.AdviceItem(
+            "TR", "RZ", "R8675399", "2218", "0001", "944", "004010", "20260721", "1612",
+            (acknowledge.AdviceError("011", "RA NUMBER NOT KNOWN", "W17", 2, 4, "285", "R8675399"),),
+        ),
+        acknowledge.AdviceItem(
+            "IR", "RZ", "R8675309",
+            errors=(acknowledge.AdviceError("Q", "SKU NOT ON FILE", "W07", 7, 5, "234", "SOCK-RED-L", notes=("LINE HELD FOR REVIEW",)),),
+        ),
+    ),
+)  # fmt: skip
+
+
+def test_it_writes_an_824_and_reads_it_back():
+    body = acknowledge.write_application_advice(ADVICE)
+    (ts,) = sets_of(x12.write_interchange(header=envelope(functional_id="AG"), sets=[("824", 1, body)]))
+    assert ts.findings == []
+    assert acknowledge.read_application_advice(ts) == ADVICE
+    assert [item.rejected for item in ADVICE.items] == [True, True]
+
+
+def test_it_cleans_and_cuts_the_texts_of_an_824():
+    error = acknowledge.AdviceError("ZZZ", "Größe * unbekannt " * 9, value="A~B" + "x" * 200)
+    item = acknowledge.AdviceItem("TR", "RZ", "R" * 50, set_control="0001", errors=(error,))
+    body = acknowledge.write_application_advice(acknowledge.ApplicationAdvice("N", "20260310", items=(item,)))
+    (ts,) = sets_of(x12.write_interchange(header=envelope(functional_id="AG"), sets=[("824", 1, body)]))
+    assert ts.findings == []
+
+
+def test_it_reads_an_824_whose_errors_stand_in_front_of_every_item():
+    data = x12.write_interchange(
+        header=envelope(functional_id="AG"), sets=[("824", 1, [["BGN", "00", "X", "20260310"], ["TED", "007", "NO ITEM", "", "A"]])]
+    )
+    advice = acknowledge.read_application_advice(sets_of(data)[0])
+    assert advice.items[0].result == "" and advice.items[0].errors[0].position is None

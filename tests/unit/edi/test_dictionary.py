@@ -1,7 +1,7 @@
 """The inside of a set: order, elements, relations, codes, and which faults make a receipt unusable."""
 
 import pytest
-from x12_cases import RECEIPT, inside
+from x12_cases import RECEIPT, inside, sets_of, write
 
 from gateway.edi import dictionary, x12
 from gateway.edi.dictionary_words import ELEMENT_CODES, SEGMENT_CODES
@@ -112,6 +112,13 @@ def test_it_finds_an_exclusion():
     assert "RDR-02" in found.message
 
 
+def test_it_finds_a_repeated_element_where_the_interchange_has_a_separator_for_repeats():
+    data = write(RECEIPT.replace("*EA**SK*SHOE", "*EAQEA**SK*SHOE"), version="005010").replace(b"EAQEA", b"EA^EA")
+    (found,) = sets_of(data)[0].findings
+    assert (found.code, found.tag, found.element, found.ack, found.severity) == ("x12.element-repeated", "W07", 2, "12", E)
+    assert sets_of(write(RECEIPT.replace("JUNIPER DC 2", "JUNIPER ^ 2")))[0].findings == []
+
+
 def test_it_checks_components():
     body = "BRA*R1*20260310*00*1\nDTM*050*20260310\nRCD*1*2*EACH>1>1\nLIN*1*SK*TEE\nCTT*1"
     (found,) = inside(body, set_id="861")
@@ -119,7 +126,7 @@ def test_it_checks_components():
 
 
 def test_it_gives_every_ak3_and_ak4_code_a_finding_code_of_its_own():
-    assert len(set(SEGMENT_CODES.values())) == 7 and len(set(ELEMENT_CODES.values())) == 10
+    assert len(set(SEGMENT_CODES.values())) == 7 and len(set(ELEMENT_CODES.values())) == 11
 
 
 @pytest.mark.parametrize(

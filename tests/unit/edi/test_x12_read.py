@@ -138,6 +138,7 @@ FAULTY = {
     "IEA missing": (cut(FILE, b"IEA"), "x12.iea-missing", "TA1", "023"),
     "ISA alone": (FILE[:106], "x12.iea-missing", "TA1", "023"),
     "cut inside a segment": (FILE[:300], "x12.iea-missing", "TA1", "023"),
+    "a terminator inside the ISA": (FILE.replace(b"ACMESHOES      *", b"ACME~SHOES     *", 1), "x12.isa-delimiter", "TA1", "022"),
     "equal delimiters": (FILE.replace(b"*>~", b"*~~", 1), "x12.delimiters-equal", "TA1", "026"),
     "no terminator for ever": (FILE[:150] + b"A" * 1_500_000 + FILE[150:], "x12.segment-endless", "TA1", "022"),
 }
@@ -275,3 +276,23 @@ def test_it_knows_a_file_that_is_all_there(data):
 @pytest.mark.parametrize("data", INCOMPLETE.values(), ids=INCOMPLETE)
 def test_it_knows_a_file_that_is_still_coming(data):
     assert not x12.is_complete(data[-65536:], data[:4096])
+
+
+@pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n", b"\n   "])
+@pytest.mark.parametrize("wrap", [0, 80, 7])
+def test_it_knows_the_very_bytes_of_each_set(line_end, wrap):
+    data = flat(RECEIPT, RECEIPT).replace(b"~", b"~" + line_end)
+    if wrap:
+        data = data[:200] + b"\n".join(data[at : at + wrap] for at in range(200, len(data), wrap))
+    for found in sets_of(data):
+        own = data[found.offset - 1 : found.end_offset].replace(b"\n", b"").replace(b"\r", b"")
+        assert own.startswith(b"ST*944*") and own.endswith(found.control.encode() + b"~") and own.count(b"SE*") == 1
+
+
+def test_it_tells_the_line_in_a_file_that_has_lines():
+    (finding,) = findings_of(write(RECEIPT.replace("*EA**SK*SHOE", "*EACH**SK*SHOE")))
+    assert finding.line == 9
+    (finding,) = findings_of(write().replace(b"GE*1*", b"GE*2*"))
+    assert finding.line == 16
+    (finding,) = findings_of(with_terminator(b"\r").replace(b"SE*13*", b"SE*12*"))
+    assert finding.line == 15

@@ -82,3 +82,19 @@ def test_it_refuses_delimiters_that_cannot_be_told_apart(separators):
 )  # fmt: skip
 def test_it_cleans_texts(value, cleaned):
     assert x12.clean(value) == cleaned
+
+
+@pytest.mark.parametrize(("character_set", "bad"), [("basic", "Juniper"), ("extended", "A^B"), ("extended", "A`B")])
+def test_it_refuses_what_the_agreed_character_set_has_not(character_set, bad):
+    with pytest.raises(x12.UnwritableValue, match=character_set):
+        write(RECEIPT.replace("JUNIPER DC 2", bad), character_set=character_set)
+
+
+def test_it_writes_what_the_agreed_character_set_has():
+    assert write(character_set="basic") == write(character_set="extended") == write()
+
+
+def test_it_checks_a_body_before_it_is_written():
+    assert x12.check_body("944", "004010", x12.parse_body(RECEIPT)) == []
+    (found,) = x12.check_body("944", "004010", x12.parse_body(RECEIPT.replace("*EA**SK*SHOE", "*EACH**SK*SHOE")))
+    assert (found.tag, found.element) == ("W07", 2)
