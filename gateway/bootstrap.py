@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import logging.handlers
@@ -26,7 +27,7 @@ from gateway.errors import PermanentError
 from gateway.folders import PartnerFolders
 from gateway.jobs.context import Context, Timing
 from gateway.mapping.profiles import Profile
-from gateway.store import database, ledger
+from gateway.store import database, ledger, workqueue
 
 MINUTE = 60.0
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -50,9 +51,20 @@ def clock(workspace: Workspace) -> Callable[[], datetime]:
     return now
 
 
-def owner_name() -> str:
-    """Who we are in leases and locks: machine, process, and something unique."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+def place_name(workspace: Workspace) -> str:
+    """This data folder on this machine; whoever holds its lock is the only one of this name."""
+    return f"{socket.gethostname()}:{hashlib.sha256(str(workspace.var).encode()).hexdigest()[:6]}:"
+
+
+def owner_name(workspace: Workspace) -> str:
+    """Who we are in leases and locks: data folder, process, and something unique."""
+    return f"{place_name(workspace)}{os.getpid()}:{uuid.uuid4().hex[:6]}"
+
+
+def take_back(workspace: Workspace, ctx: Context) -> None:
+    """Free the work that a killed process of this data folder still holds; call it only with the folder's lock held."""
+    with database.writing(ctx.engine) as connection:
+        workqueue.release_all(connection, owner_prefix=place_name(workspace), now=ctx.now())
 
 
 def open_book(workspace: Workspace) -> Engine:

@@ -125,7 +125,7 @@ class Periods(_Part):
     incomplete_file: float = 24 * 3600.0
     connect: float = 10.0
     answer: float = 30.0
-    lease: float = 120.0
+    lease: float = 300.0
 
 
 class PlacesPart(_Part):

@@ -22,7 +22,7 @@ class Worker:
 
     ctx: Context
     owner: str
-    lease_seconds: float = 120.0
+    lease_seconds: float = 300.0
     jobs: Mapping[str, Callable[[Context, str], object]] | None = None
     batch: int = 20
 

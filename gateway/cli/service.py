@@ -35,13 +35,14 @@ def run(config_path: str | None) -> int:
     """
     workspace = config.load(config_path)
     bootstrap.require_keys(workspace)
-    owner = bootstrap.owner_name()
+    owner = bootstrap.owner_name(workspace)
     try:
         with daemon.locked(workspace.var, owner) as tell_ready:
             bootstrap.start_log(workspace, to_terminal=True)
             stopping = threading.Event()
             daemon.stop_on_signals(stopping)
             ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace), sleep=daemon.sleeper(stopping))
+            bootstrap.take_back(workspace, ctx)
             for folders in ctx.folders.values():
                 folders.make()
             p, workers = workspace.settings.periods, workspace.settings.service.workers
@@ -64,13 +65,14 @@ def run_once(config_path: str | None, as_json: bool) -> int:
     """
     workspace = config.load(config_path)
     bootstrap.require_keys(workspace)
-    owner = bootstrap.owner_name()
+    owner = bootstrap.owner_name(workspace)
     stopping = threading.Event()
     daemon.stop_on_signals(stopping)
     try:
         with daemon.locked(workspace.var, owner):
             bootstrap.start_log(workspace, to_terminal=False)
             ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+            bootstrap.take_back(workspace, ctx)
             for folders in ctx.folders.values():
                 folders.make()
             ran = daemon.run_once(ctx, owner=owner, stopping=stopping)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,8 +29,9 @@ def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], No
     bootstrap.start_log(workspace, to_terminal=False)
 
     def work_off() -> None:
-        if not daemon.is_running(workspace.var):
-            Worker(ctx=ctx, owner=bootstrap.owner_name()).drain()
+        owner = bootstrap.owner_name(workspace)
+        with contextlib.suppress(daemon.LockedError), daemon.locked(workspace.var, owner):
+            Worker(ctx=ctx, owner=owner).drain()
 
     try:
         yield ctx, work_off

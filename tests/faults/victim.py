@@ -58,6 +58,7 @@ def one_pass(points: Points) -> None:
     workspace = config.load()
     engine = bootstrap.open_book(workspace)
     ctx = bootstrap.make_context(workspace, engine)
+    bootstrap.take_back(workspace, ctx)
     for folders in ctx.folders.values():
         folders.make()
     dialect = engine.dialect
@@ -65,7 +66,7 @@ def one_pass(points: Points) -> None:
     Session.send = points.around(Session.send)  # type: ignore[method-assign]
     os.rename = points.around(os.rename)
     os.replace = points.around(os.replace)
-    daemon.run_once(ctx, owner=f"victim:{os.getpid()}", stopping=threading.Event())
+    daemon.run_once(ctx, owner=bootstrap.owner_name(workspace), stopping=threading.Event())
     engine.dispose()
 
 
