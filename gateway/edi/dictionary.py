@@ -47,7 +47,8 @@ _GOODS = frozenset({"W07", "W13", "W04", "W01", "W12", "W19", "RCD", "BLI", "LIN
 _MOST_ORDERS = 4096
 _MOST_PATTERNS = 16
 _LONGEST_ORDER = 120
-_WORTH_PATTERNS = 24  # sets of a kind before patterns are made for it: they take some 10 to 100 ms to compile
+_WORTH_PATTERNS = 24  # sets of a kind with the same delimiters before patterns are made for them: they take some 10 to 100 ms to compile
+_MOST_DELIMITERS = 256
 _PLAIN = Separators()
 
 
@@ -69,13 +70,13 @@ class SetCheck:
         self._table: Table = load(found)
         self._known = set_id in self._table.sets
         self._orders: dict[tuple[str, ...], list[Misplaced]] = {}
-        self._seen = 0
+        self._seen: dict[Separators, int] = {}
         self._patterns: dict[tuple[Separators, bytes], Pattern[bytes]] = {}
         self.notes = tuple(_notes(set_id, version, found, exact=exact, known=self._known))
 
     def quick(self, separators: Separators, line_end: bytes) -> QuickSet | None:
         """The quick way for sets with these delimiters; None while it is not worth one, or where there cannot be any."""
-        if not self._known or self._seen < _WORTH_PATTERNS or not dictionary_pattern.AVAILABLE:
+        if not self._known or self._seen.get(separators, 0) < _WORTH_PATTERNS or not dictionary_pattern.AVAILABLE:
             return None
         key = (separators, line_end)
         if key not in self._patterns:
@@ -90,7 +91,9 @@ class SetCheck:
         """All that is to be found; the segments themselves are only made when there is something."""
         if not self._known or not tags:
             return self.notes
-        self._seen += 1
+        if len(self._seen) > _MOST_DELIMITERS:
+            self._seen.clear()
+        self._seen[separators] = self._seen.get(separators, 0) + 1
         doubtful = [at for at in range(1, len(tags)) if not self._plain(tags[at], parts[at], separators)]
         if doubtful and doubtful[-1] == len(tags) - 1 and tags[-1] == "SE":
             doubtful.pop()  # the trailer is compared with the header by the envelope
@@ -109,7 +112,7 @@ class SetCheck:
         rule = self._table.segments.get(tag)
         if rule is None:
             return True
-        if self._seen < _WORTH_PATTERNS or len(separators.terminator) > 1:
+        if self._seen[separators] < _WORTH_PATTERNS or len(separators.terminator) > 1:
             return False
         element, terminator = separators.element.decode("latin-1"), separators.terminator.decode("latin-1")
         text = element.join((tag, *elements)) + terminator

@@ -1,4 +1,4 @@
-"""Rules compiled into patterns of bytes: a whole set, or one segment, of which they say at once that there is nothing to find.
+"""Rules compiled into patterns of bytes: a whole set or message, or one segment, of which they say at once that there is nothing to find.
 
 From the same tables as the long check a regular expression is made for each set, version and choice of delimiters:
 
@@ -29,12 +29,16 @@ _TIME = "(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9]{{0,{more}}}+|)"
 
 
 class Marks:
-    """The delimiters of an interchange as a pattern needs them; `joint` is the terminator with the line end that follows it."""
+    """The delimiters of an interchange as a pattern needs them; `joint` is the terminator with the line end that follows it.
 
-    __slots__ = ("blackened", "component", "element", "filled", "joint", "minus", "printed")
+    `nested` says that composites have components of their own rules (EDIFACT); in X12 only a lone first component is taken.
+    """
 
-    def __init__(self, separators: Separators, line_end: bytes) -> None:
-        taken = {byte for byte in separators if byte}
+    __slots__ = ("blackened", "component", "element", "joint", "minus", "nested", "printed")
+
+    def __init__(self, separators: Separators, line_end: bytes, *, nested: bool = False, release: bytes | None = None) -> None:
+        taken = {byte for byte in (*separators, release) if byte}
+        self.nested = nested
         free = bytes(byte for byte in range(0x20, 0x7F) if bytes([byte]) not in taken)
         self.element = _escaped(separators.element)
         self.component = _escaped(separators.component)
@@ -50,6 +54,16 @@ def set_pattern(set_id: str, table: Table, marks: Marks) -> "re.Pattern[bytes]":
     element, joint = marks.element, marks.joint
     opening = f"ST{element}{set_id}{element}({marks.blackened}{{4,9}}+)(?:{element}{marks.printed}{{0,35}}+|){joint}"
     closing = f"SE{element}([0-9]{{1,10}}+){element}\\1{joint}"
+    return re.compile((opening + inside + closing).encode("latin-1"))
+
+
+def message_pattern(identity: tuple[str, str, str], table: Table, marks: Marks) -> "re.Pattern[bytes]":
+    """The same for an EDIFACT message from UNH to UNT, given its type, version and release."""
+    element, component, joint = marks.element, marks.component, marks.joint
+    inside = "".join(_node(node, table, marks) for node in table.sets[identity[0]] if node.tag not in ("UNH", "UNT"))
+    kind = component.join(_escaped(part.encode("latin-1")) for part in identity)
+    opening = f"UNH{element}({marks.blackened}{{1,14}}+){element}{kind}(?:{component}{marks.printed}{{1,6}}+){{0,2}}+{joint}"
+    closing = f"UNT{element}([0-9]{{1,10}}+){element}\\1{joint}"
     return re.compile((opening + inside + closing).encode("latin-1"))
 
 
@@ -142,10 +156,25 @@ def _value(rule: ElementRule, marks: Marks) -> str:
             return _DATE if rule.longest >= 8 else _NEVER
         case "TM":
             return _TIME.format(more=min(rule.longest, 8) - 6) if rule.longest >= 6 else "(?:[01][0-9]|2[0-3])[0-5][0-9]"
+        case "COMP" if marks.nested:
+            return _nested(rule, 0, marks)
         case "COMP":
             first, *others = rule.components
             return _NEVER if any(part.need == "M" for part in others) else _value(first, marks)
     return _text(rule, marks)
+
+
+def _nested(rule: ElementRule, at: int, marks: Marks) -> str:
+    """The components of a composite from one on; it may end where no later one must be there."""
+    part = rule.components[at]
+    value = _value(part, marks)
+    filled = part.need == "M" or (at == 0 and rule.need == "M")
+    own = value if filled else f"(?>{value}|)"
+    if at + 1 == len(rule.components):
+        return own
+    rest = marks.component + _nested(rule, at + 1, marks)
+    must = any(later.need == "M" for later in rule.components[at + 1 :])
+    return own + (rest if must else f"(?:{rest}|)")
 
 
 def _text(rule: ElementRule, marks: Marks) -> str:

@@ -57,6 +57,7 @@ class Table(NamedTuple):
     version: str
     segments: dict[str, SegmentRule]
     sets: dict[str, tuple[Node, ...]]
+    trailer: str = "SE"
 
 
 @cache
@@ -66,8 +67,8 @@ def load(version: str) -> Table:
     segments = {}
     for tag, text in raw["segments"].items():
         relations = tuple(_relation(note) for note in raw["notes"].get(tag, "").split(" ; ") if note)
-        segments[tag] = SegmentRule(tag, tuple(_element(part) for part in text.split("; ")), relations)
-    sets = {set_id: tuple(_node(node) for node in nodes) for set_id, nodes in raw["sets"].items()}
+        segments[tag] = SegmentRule(tag, tuple(to_element(part, names()["codes"]) for part in text.split("; ")), relations)
+    sets = {set_id: tuple(to_node(node) for node in nodes) for set_id, nodes in raw["sets"].items()}
     return _tolerate(Table(version, segments, sets))
 
 
@@ -90,13 +91,14 @@ def _read(name: str) -> dict[str, Any]:
     return content
 
 
-def _element(text: str) -> ElementRule:
+def to_element(text: str, lists: dict[str, Any]) -> ElementRule:
+    """An element as it is written in a table; `lists` are the code lists of its standard."""
     own, *inside = text.split(" / ")
     number, need, kind, *lengths = own.split()
     shortest, longest = (int(length) for length in lengths) if lengths else (0, 0)
-    listed = names()["codes"].get(number)
+    listed = lists.get(number)
     codes = frozenset(listed["codes"]) if listed and listed["complete"] else None
-    return ElementRule(number, need, kind, shortest, longest, codes, tuple(_element(part) for part in inside))
+    return ElementRule(number, need, kind, shortest, longest, codes, tuple(to_element(part, lists) for part in inside))
 
 
 def _relation(note: str) -> Relation:
@@ -107,9 +109,10 @@ def _relation(note: str) -> Relation:
     return Relation(note[0], int(pairs[0][0]), tuple(int(place) for _, place in pairs))
 
 
-def _node(raw: list[Any]) -> Node:
+def to_node(raw: list[Any]) -> Node:
+    """A place in a set as it is written in a table."""
     tag, need, most, *inside = raw
-    return Node(tag, need, most, tuple(_node(node) for node in inside[0]) if inside else (), bool(inside))
+    return Node(tag, need, most, tuple(to_node(node) for node in inside[0]) if inside else (), bool(inside))
 
 
 def _tolerate(table: Table) -> Table:

@@ -58,10 +58,10 @@ def walk(tags: tuple[str, ...], set_id: str, table: Table) -> list[Misplaced]:
         if at is None:
             found.append(Misplaced(ordinal, tag, _homeless(tag, nodes, levels, table)))
             continue
-        found += _missing(levels, depth, at, ordinal)
+        found += _missing(levels, depth, at, ordinal, table.trailer)
         found += _enter(levels, depth, at, ordinal)
-    if tags[-1] != "SE":
-        found += _missing(levels, 0, len(nodes), len(tags) + 1)
+    if tags[-1] != table.trailer:
+        found += _missing(levels, 0, len(nodes), len(tags) + 1, table.trailer)
     found += _never(tags, set_id)
     return _without_moved(sorted(found, key=lambda one: one.ordinal))
 
@@ -74,10 +74,10 @@ def _place(levels: list[_Level], tag: str) -> tuple[int, int | None]:
     return 0, None
 
 
-def _missing(levels: list[_Level], depth: int, at: int, ordinal: int) -> list[Misplaced]:
+def _missing(levels: list[_Level], depth: int, at: int, ordinal: int, trailer: str) -> list[Misplaced]:
     tags = [tag for level in reversed(levels[depth + 1 :]) for tag in level.passed(len(level.nodes))]
     tags += levels[depth].passed(at)
-    return [Misplaced(ordinal, tag, "3") for tag in tags if tag != "SE"]
+    return [Misplaced(ordinal, tag, "3") for tag in tags if tag != trailer]
 
 
 def _enter(levels: list[_Level], depth: int, at: int, ordinal: int) -> list[Misplaced]:

@@ -69,3 +69,8 @@ def with_lines(findings: Iterable[Finding], lines: Mapping[int, int]) -> list[Fi
 def has_error(findings: list[Finding]) -> bool:
     """Whether any of the findings is an error."""
     return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def number(text: str) -> int | str:
+    """A count or control number for comparison; the text itself when it is no number."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else text

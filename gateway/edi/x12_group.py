@@ -7,7 +7,7 @@ from functools import partial
 from itertools import count, repeat
 
 from gateway.edi import dictionary
-from gateway.edi.syntax import Finding, with_lines
+from gateway.edi.syntax import Finding, number, with_lines
 from gateway.edi.x12_faults import fault
 from gateway.edi.x12_parts import GroupHeader, InterchangeHeader, Segment, Strictness, TransactionSet
 from gateway.edi.x12_split import Block
@@ -170,8 +170,3 @@ def close_group(group: OpenGroup, trailer: Segment | None) -> int | None:
         found = trailer.get(2)
         group.findings.append(fault("x12.ge02-control", found=found, expected=group.header.control, tag="GE", element=2, **at))
     return declared if isinstance(declared, int) else None
-
-
-def number(text: str) -> int | str:
-    """A count or control number for comparison; the text itself when it is no number."""
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else text

@@ -6,9 +6,9 @@ open set are counted and reported, never dropped without a word.
 
 from collections.abc import Iterator, Sequence
 
-from gateway.edi.syntax import Finding, has_error, with_lines
+from gateway.edi.syntax import Finding, has_error, number, with_lines
 from gateway.edi.x12_faults import fault
-from gateway.edi.x12_group import MOST_CONTROLS, OpenGroup, OpenSet, close_group, number
+from gateway.edi.x12_group import MOST_CONTROLS, OpenGroup, OpenSet, close_group
 from gateway.edi.x12_header import ISA_WINDOW, FoundHeader, Source, to_header
 from gateway.edi.x12_parts import (
     Event,

@@ -75,10 +75,12 @@ class Splitter:
             source.fill(size + MARGIN)
             held = source.held
             usable = len(held) if source.ended else len(held) - MARGIN
-            end = self._end_of_block(held, usable)
-            if end or source.ended:
+            usable = min(usable, LONGEST_SEGMENT)  # so that what is endless does not depend on how much has come
+            last = source.ended and usable == len(held)
+            end = self._end_of_block(held, usable, last=last)
+            if end or last:
                 return held[:end]
-            if usable > LONGEST_SEGMENT:
+            if usable >= LONGEST_SEGMENT:
                 self.endless = source.start + 1
                 source.drop(usable)
                 return b""
@@ -86,7 +88,7 @@ class Splitter:
                 return b""
             size = usable + BLOCK
 
-    def _end_of_block(self, held: bytes, usable: int) -> int:
+    def _end_of_block(self, held: bytes, usable: int, *, last: bool) -> int:
         """How many of the held bytes make the next block; 0 when there is none, or not yet."""
         isa = self._find_isa(held, usable)
         iea = self._find_iea(held, isa)
@@ -95,9 +97,9 @@ class Splitter:
         if isa < usable:
             return isa
         end = held.rfind(self._terminator, 0, usable)
-        if end < 0:
-            return usable if self._source.ended else 0
-        return self._skip_line_ends(held, end + len(self._terminator)) if not self._source.ended else usable
+        if last:
+            return usable
+        return self._skip_line_ends(held, end + len(self._terminator)) if end >= 0 else 0
 
     def _find_isa(self, held: bytes, usable: int) -> int:
         at = held.find(b"ISA", 0, usable)

@@ -94,15 +94,19 @@ def parse_body(text: str, separators: Separators = Separators()) -> list[list[st
 
 def clean(value: str, separators: Separators = Separators()) -> str:  # noqa: B008 - a named tuple cannot change
     """The value as X12 can carry it: accents folded, delimiters and everything else that is not ASCII made blanks."""
-    if value.isascii() and value.isprintable():
-        text = value
-    else:
-        text = unicodedata.normalize("NFKD", value.translate(_FOLDS))
-        text = "".join(_plain(character) for character in text)
+    text = fold(value)
     for delimiter in _delimiters(separators):
         if delimiter in text:
             text = text.replace(delimiter, " ")
     return text.strip()
+
+
+def fold(value: str) -> str:
+    """The value in printable ASCII: accents folded, everything else made blanks."""
+    if value.isascii() and value.isprintable():
+        return value
+    text = unicodedata.normalize("NFKD", value.translate(_FOLDS))
+    return "".join(_plain(character) for character in text)
 
 
 def _plain(character: str) -> str:

@@ -60,6 +60,7 @@ FILE = write([RECEIPT, RECEIPT])
 
 
 @given(st.lists(bodies, max_size=4), st.booleans())
+@settings(deadline=None)
 def test_it_reads_what_it_wrote(each_body, line_break):
     data = write(each_body, line_break=line_break)
     events = list(x12.read_sets([data]))
@@ -69,6 +70,7 @@ def test_it_reads_what_it_wrote(each_body, line_break):
 
 
 @given(delimiters, st.booleans())
+@settings(deadline=None)
 def test_it_reads_any_permitted_delimiters(four, line_break):
     element, component, repetition, terminator = (character.encode() for character in four)
     separators = x12.Separators(element, component, repetition, terminator)
@@ -78,6 +80,7 @@ def test_it_reads_any_permitted_delimiters(four, line_break):
 
 
 @given(st.integers(1, 700), st.booleans())
+@settings(deadline=None)
 def test_it_reads_the_same_in_any_chunks(size, line_break):
     data = write([RECEIPT, RECEIPT], line_break=line_break) + b"\r\n" + FILE.replace(b"*", b"|") + b"\x1a"
     assert told(data, size) == told(data)
@@ -98,7 +101,7 @@ def has_finding(events):
 
 
 @given(st.integers(0, len(FILE) - 1), st.integers(0, 255))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_it_reads_the_same_segments_or_says_why_not_after_any_mutation(at, byte):
     events = list(x12.read_sets([FILE[:at] + bytes([byte]) + FILE[at + 1 :]]))
     same_shape = [[segment[0] for segment in each] for each in contents(events)] == [[each[0] for each in RECEIPT]] * 2
@@ -114,6 +117,7 @@ def test_it_never_takes_a_cut_file_for_a_whole_one(size):
 
 
 @given(st.binary(max_size=300))
+@settings(deadline=None)
 def test_it_reads_any_bytes(data):
     list(x12.read_sets([data]))
     list(x12.read_sets([FILE[:200] + data + FILE[200:]]))
@@ -127,7 +131,7 @@ MARKS = x12.Separators(repetition=b"^")
 
 
 @given(st.sampled_from(["004010", "005010"]), st.data())
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 def test_it_takes_no_segment_for_clean_that_the_long_check_would_fault(version, data):
     rules = load(version).segments
     rule = rules[data.draw(st.sampled_from(sorted(rules)))]
@@ -204,6 +208,7 @@ def told_with(worth, data):
 
 
 @given(st.text(max_size=30))
+@settings(deadline=None)
 def test_it_cleans_any_text_into_one_that_can_be_written(text):
     cleaned = x12.clean(text)
     data = write([[["NTE", "GEN", "X" + cleaned]]])
