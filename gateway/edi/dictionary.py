@@ -61,6 +61,22 @@ class QuickSet(NamedTuple):
     notes: list[Finding]
 
 
+class _Segments(dict[str, Callable[[bytes], object] | None]):
+    """What matches the segments of a version that are right for sure, made as they come; None where there is no rule."""
+
+    def __init__(self, table: Table, separators: Separators) -> None:
+        super().__init__()
+        self._table = table
+        self._separators = separators
+
+    def __missing__(self, tag: str) -> Callable[[bytes], object] | None:
+        rule = self._table.segments.get(tag)
+        if rule is None:
+            return None
+        self[tag] = dictionary_pattern.segment_pattern(rule, self._separators).match
+        return self[tag]
+
+
 class SetCheck:
     """The checks of one set in one version; remembers orders of segments it has judged, and makes patterns when they are worth it."""
 
@@ -71,12 +87,18 @@ class SetCheck:
         self._known = set_id in self._table.sets
         self._orders: dict[tuple[str, ...], list[Misplaced]] = {}
         self._seen: dict[Separators, int] = {}
+        self._segments: dict[Separators, _Segments] = {}
         self._patterns: dict[tuple[Separators, bytes], Pattern[bytes]] = {}
         self.notes = tuple(_notes(set_id, version, found, exact=exact, known=self._known))
 
+    @property
+    def can_be_quick(self) -> bool:
+        """Whether there is, or will be, a quick way for these sets."""
+        return self._known and dictionary_pattern.AVAILABLE
+
     def quick(self, separators: Separators, line_end: bytes) -> QuickSet | None:
         """The quick way for sets with these delimiters; None while it is not worth one, or where there cannot be any."""
-        if not self._known or self._seen.get(separators, 0) < _WORTH_PATTERNS or not dictionary_pattern.AVAILABLE:
+        if not self.can_be_quick or self._seen.get(separators, 0) < _WORTH_PATTERNS:
             return None
         key = (separators, line_end)
         if key not in self._patterns:
@@ -94,9 +116,7 @@ class SetCheck:
         if len(self._seen) > _MOST_DELIMITERS:
             self._seen.clear()
         self._seen[separators] = self._seen.get(separators, 0) + 1
-        doubtful = [at for at in range(1, len(tags)) if not self._plain(tags[at], parts[at], separators)]
-        if doubtful and doubtful[-1] == len(tags) - 1 and tags[-1] == "SE":
-            doubtful.pop()  # the trailer is compared with the header by the envelope
+        doubtful = self._doubtful(tags, parts, separators)
         misplaced = self._order_of(tuple(tags))
         if not doubtful and not misplaced:
             return self.notes
@@ -107,16 +127,23 @@ class SetCheck:
         found.sort(key=lambda finding: finding.segment or 0)
         return [*self.notes, *found]
 
-    def _plain(self, tag: str, elements: list[str], separators: Separators) -> bool:
-        """Whether the elements of a segment are right for sure."""
-        rule = self._table.segments.get(tag)
-        if rule is None:
-            return True
+    def _doubtful(self, tags: list[str], parts: list[list[str]], separators: Separators) -> list[int]:
+        """The places of segments whose elements are not right for sure."""
+        end = len(tags) - (tags[-1] == "SE")  # the trailer is compared with the header by the envelope
         if self._seen[separators] < _WORTH_PATTERNS or len(separators.terminator) > 1:
-            return False
+            return [at for at in range(1, end) if tags[at] in self._table.segments]
+        right = self._segments.get(separators)
+        if right is None:
+            if len(self._segments) >= _MOST_PATTERNS:
+                self._segments.clear()
+            right = self._segments[separators] = _Segments(self._table, separators)
         element, terminator = separators.element.decode("latin-1"), separators.terminator.decode("latin-1")
-        text = element.join((tag, *elements)) + terminator
-        return text.isascii() and dictionary_pattern.segment_pattern(rule, separators).match(text.encode("ascii")) is not None
+        doubtful = []
+        for at in range(1, end):
+            matches = right[tags[at]]
+            if matches is not None and not matches((element.join((tags[at], *parts[at])) + terminator).encode()):
+                doubtful.append(at)
+        return doubtful
 
     def _order_of(self, tags: tuple[str, ...]) -> list[Misplaced]:
         misplaced = self._orders.get(tags)

@@ -15,7 +15,6 @@ Possessive patterns with groups inside are right from Python 3.11.5 on (gh-10605
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import product
 
 from gateway.edi.dictionary_tables import ElementRule, Node, Relation, SegmentRule, Table
@@ -67,7 +66,6 @@ def message_pattern(identity: tuple[str, str, str], table: Table, marks: Marks) 
     return re.compile((opening + inside + closing).encode("latin-1"))
 
 
-@lru_cache(maxsize=512)
 def segment_pattern(rule: SegmentRule, separators: Separators) -> "re.Pattern[bytes]":
     """What matches one segment that is right, its terminator included."""
     return re.compile(_segment(rule, Marks(separators, b"")).encode("latin-1"))

@@ -1,8 +1,8 @@
 """EDIFACT files read as a stream of events, message by message, every byte accounted for; written in `edifact_write`.
 
 The same contract as `x12`: findings, never exceptions; one message in memory; headers and trailers compared as sent; what is not inside an
-interchange is a `FileFinding`. The library pydifact is measured beside it in `tests/benchmarks/edifact_receipts.py`; it reads too slowly and
-checks too little to stand in the way of a partner's file. CONTRL and APERAK are in `edifact_answers`.
+interchange is a `FileFinding`. The library pydifact serves in the tests as a second opinion on what is written here; it reads too slowly
+and checks too little to stand in the way of a partner's file (`docs/performance.md` has the figures). CONTRL and APERAK are in `edifact_answers`.
 """
 
 import re

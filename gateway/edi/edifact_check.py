@@ -78,9 +78,14 @@ class MessageCheck:
         elif not exact:
             self.notes = (fault("edifact.version-nearest", found=f"{version}.{release}", expected=directory),)
 
+    @property
+    def can_be_quick(self) -> bool:
+        """Whether there is, or will be, a quick way for these messages."""
+        return self.known and dictionary_pattern.AVAILABLE
+
     def quick(self, identity: tuple[str, str, str], delimiters: Delimiters, line_end: bytes) -> Pattern[bytes] | None:
         """What finds messages that are right for sure; None while it is not worth one, or where there cannot be any."""
-        if not self.known or self._seen.get(delimiters, 0) < WORTH_PATTERNS or not dictionary_pattern.AVAILABLE:
+        if not self.can_be_quick or self._seen.get(delimiters, 0) < WORTH_PATTERNS:
             return None
         key = (delimiters, line_end)
         if key not in self._patterns:

@@ -59,6 +59,7 @@ class QuickMessages:
         self._joint = b""
         self._failures = 0
         self._waits = 0
+        self._early = False  # the pattern is not made yet: the next messages are read the long way, and nothing is concluded
 
     @property
     def trying(self) -> bool:
@@ -78,17 +79,20 @@ class QuickMessages:
                 yield message
             if taken == before and not self._fill():
                 break
+        if self._early:
+            return
         self._failures = 0 if taken else self._failures + 1
         self._waits = 1 << min(self._failures, _MOST_WAITS) if self._failures > 1 else 0
 
     def _pattern(self) -> tuple[re.Pattern[bytes], tuple[str, str, str], tuple[Finding, ...]] | None:
         """The pattern for the message that begins here, its identity and notes, if one does and it is worth one."""
         source = self._source
+        self._early = False
         source.fill(_WINDOW)
         if self._joint or not source.held.startswith(b"UN"):
             source.drop(len(source.held) - len(source.held.lstrip(b"\r\n")))
         head = self._head.match(source.held)
-        if head is None or not head[0].isascii():
+        if head is None or not (head[0].isascii() and head[0].decode("ascii").isprintable()):
             return None
         if not self._joint:
             after = source.held.find(self._terminator) + 1
@@ -97,6 +101,7 @@ class QuickMessages:
         kind, version, release = (head[at].decode("ascii") for at in (2, 3, 4))
         checker = edifact_check.checker_for(kind, version, release)
         pattern = checker.quick((kind, version, release), self._delimiters, self._joint[1:])
+        self._early = pattern is None and checker.can_be_quick
         return None if pattern is None else (pattern, (kind, version, release), checker.notes)
 
     def _matching(self, pattern: re.Pattern[bytes], identity: tuple[str, str, str], notes: tuple[Finding, ...]) -> Iterator[Message]:

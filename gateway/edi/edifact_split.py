@@ -191,6 +191,8 @@ class Splitter:
                 if _begins_interchange(body):
                     end = at
                     break
+                if at + len(piece) >= start + len(raw):  # it has no terminator: what fills up the end of a file is not of it
+                    body = body.rstrip(BLANKS)
                 tag = self._add(block, body, at + ahead + 1)
                 block.ends.append(end)
                 block.lines.append(line + piece.count(newline, 0, ahead))
@@ -232,7 +234,7 @@ class Splitter:
 
     def _add(self, block: Block, body: bytes, offset: int) -> str:
         """Take one segment; returns its tag."""
-        text, encoding = decode(_unwrapped(body, self._terminator).rstrip(BLANKS), self._character_set)
+        text, encoding = decode(_unwrapped(body, self._terminator), self._character_set)
         if encoding not in ("ascii", self._character_set) and self.foreign is None:
             self.foreign = (offset, encoding)
         sent = text.partition(self.marks.element)[0]

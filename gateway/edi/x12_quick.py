@@ -38,6 +38,7 @@ class QuickSets:
         self._line_end: bytes | None = None
         self._failures = 0
         self._waits = 0
+        self._early = False  # the pattern is not made yet: the next sets are read the long way, and nothing is concluded
         self.segments = 0  # how many were in the sets that the last call gave
 
     @property
@@ -56,12 +57,15 @@ class QuickSets:
             yield from self._matching(quick, group)
             if self.segments == before and not self._fill():
                 break
+        if self._early:
+            return
         self._failures = 0 if self.segments else self._failures + 1
         self._waits = 1 << min(self._failures, _MOST_WAITS) if self._failures > 1 else 0
 
     def _pattern(self, group: OpenGroup) -> QuickSet | None:
         """The pattern for the set that begins here, if one does and it is worth one."""
         source = self._source
+        self._early = False
         source.fill(_WINDOW)
         held = source.held
         if not held.startswith(self._start):
@@ -71,7 +75,10 @@ class QuickSets:
             end = held[after : after + 2]
             self._line_end = end if end == b"\r\n" else end[:1] if end[:1] in (b"\r", b"\n") else b""
         set_id = held[3 : held.find(self._start[2:], 3, 8)].decode("latin-1")
-        return dictionary.checker_for(set_id, group.header.version).quick(self._header.separators, self._line_end)
+        checker = dictionary.checker_for(set_id, group.header.version)
+        quick = checker.quick(self._header.separators, self._line_end)
+        self._early = quick is None and checker.can_be_quick
+        return quick
 
     def _matching(self, quick: QuickSet, group: OpenGroup) -> Iterator[TransactionSet]:
         source, header = self._source, self._header
