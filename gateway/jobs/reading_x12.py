@@ -82,7 +82,7 @@ def _take_set(ctx: Context, connection: Connection, reading: Reading, document: 
     name = f"set {document.ordinal} ({document.set_id} {document.control})"
     note_all(reading, document.findings, name)
     if not document.accepted:
-        return acknowledge.SetResult(document.set_id, document.control, document.findings), False
+        return acknowledge.SetResult(document.set_id, document.control, document.findings, _reference(document)), False
     read = readers.X12_RECEIPTS[document.set_id] if document.set_id in reading.profile.receive.x12 else None
     good, findings = True, list(document.findings)
     if read:
