@@ -225,7 +225,7 @@ def test_a_999_is_written_where_the_profile_says_so(make_stage: Callable[..., St
         (ATLAS, 'version = "004010"', 'version = "005010"'),
     )
     stage = make_stage(edits=edits)
-    body = ["W17*C*20261341*WR1*RA77000001", "LX*1", "W07*2*EA**SK*TEE-BLK-M", "W14*2"]
+    body = ["W17*C*20261341*WR1*RA77000001", "N1*WH*NJ*92*NJ1", "LX*1", "W07*2*EA**SK*TEE-BLK-M", "W14*2"]
     stage.drop("ATLAS", "r.edi", x12_file("RE", [("944", body)], version="005010"))
     assert answers(stage, "997") == []
     (segments,) = answers(stage, "999")
