@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import click
 from sqlalchemy import Connection
 
-from gateway import bootstrap, config, daemon
+from gateway import bootstrap, config
 from gateway.cli.options import say_json, table, with_config, with_json
+from gateway.daemon import lock
 from gateway.store import database
 from gateway.views import cases, health, records
 
@@ -40,7 +41,7 @@ def status(config_path: str | None, as_json: bool) -> int:
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
     for folder in folders.values():
         folder.make()
-    found = health.status(engine, folders, now=bootstrap.clock(workspace)(), ready=daemon.is_running(workspace.var))
+    found = health.status(engine, folders, now=bootstrap.clock(workspace)(), ready=lock.is_running(workspace.var))
     engine.dispose()
     if as_json:
         say_json(found)

@@ -6,8 +6,9 @@ import threading
 
 import click
 
-from gateway import bootstrap, config, daemon
+from gateway import bootstrap, config
 from gateway.cli.options import say_json, table, with_config, with_json
+from gateway.daemon import lock, loops, running
 
 LOCKED = 3
 
@@ -37,18 +38,18 @@ def run(config_path: str | None) -> int:
     bootstrap.require_keys(workspace)
     owner = bootstrap.owner_name(workspace)
     try:
-        with daemon.locked(workspace.var, owner) as tell_ready:
+        with lock.locked(workspace.var, owner) as tell_ready:
             bootstrap.start_log(workspace, to_terminal=True)
             stopping = threading.Event()
-            daemon.stop_on_signals(stopping)
-            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace), sleep=daemon.sleeper(stopping))
+            running.stop_on_signals(stopping)
+            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace), sleep=running.sleeper(stopping))
             bootstrap.take_back(workspace, ctx)
             for folders in ctx.folders.values():
                 folders.make()
             p, workers = workspace.settings.periods, workspace.settings.service.workers
-            service = daemon.Daemon(ctx, owner, _periods(workspace), p.scan, workers, p.lease, stopping)
-            service.run(tell_ready)
-    except daemon.LockedError as error:
+            service = loops.Service(ctx, owner, _periods(workspace), p.scan, workers, p.lease, stopping)
+            running.run(service, tell_ready)
+    except lock.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)
         return LOCKED
     return 0
@@ -67,16 +68,16 @@ def run_once(config_path: str | None, as_json: bool) -> int:
     bootstrap.require_keys(workspace)
     owner = bootstrap.owner_name(workspace)
     stopping = threading.Event()
-    daemon.stop_on_signals(stopping)
+    running.stop_on_signals(stopping)
     try:
-        with daemon.locked(workspace.var, owner):
+        with lock.locked(workspace.var, owner):
             bootstrap.start_log(workspace, to_terminal=False)
             ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
             bootstrap.take_back(workspace, ctx)
             for folders in ctx.folders.values():
                 folders.make()
-            ran = daemon.run_once(ctx, owner=owner, stopping=stopping)
-    except daemon.LockedError as error:
+            ran = running.run_once(ctx, owner=owner, stopping=stopping)
+    except lock.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)
         return LOCKED
     if as_json:

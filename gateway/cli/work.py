@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from gateway import bootstrap, config, daemon
+from gateway import bootstrap, config
 from gateway.cli.options import actor, confirm, say_json, table, with_config, with_dry_run, with_json, with_yes
+from gateway.daemon import lock
 from gateway.jobs import SCHEDULED, actions
 from gateway.jobs.actions import Prospect
 from gateway.jobs.context import Context
@@ -30,7 +31,7 @@ def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], No
 
     def work_off() -> None:
         owner = bootstrap.owner_name(workspace)
-        with contextlib.suppress(daemon.LockedError), daemon.locked(workspace.var, owner):
+        with contextlib.suppress(lock.LockedError), lock.locked(workspace.var, owner):
             Worker(ctx=ctx, owner=owner).drain()
 
     try:
