@@ -10,7 +10,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +27,10 @@ from gateway.errors import PermanentError
 from gateway.folders import PartnerFolders
 from gateway.jobs.context import Context, Timing
 from gateway.mapping.profiles import Profile
-from gateway.store import database, ledger, workqueue
+from gateway.store import database, leases, ledger, workqueue
 
 MINUTE = 60.0
+MOST_INSTANCES = 64
 DEFAULTS = Path(__file__).parent / "defaults"
 SOURCE_TREE = Path(__file__).parent.parent
 
@@ -61,10 +62,16 @@ def owner_name(workspace: Workspace) -> str:
     return f"{place_name(workspace)}{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
 
-def take_back(workspace: Workspace, ctx: Context) -> None:
-    """Free the work that a killed process of this data folder still holds; call it only with the folder's lock held."""
+def instances(workspace: Workspace) -> int:
+    """How many processes may run on this data folder: one on SQLite, several over PostgreSQL, where leases keep them apart."""
+    return 1 if workspace.database_url.startswith("sqlite") else MOST_INSTANCES
+
+
+def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = ()) -> None:
+    """Free what killed processes of this data folder still hold; call it only with a lock of the folder held. `living` are the owners that run."""
     with database.writing(ctx.engine) as connection:
-        workqueue.release_all(connection, owner_prefix=place_name(workspace), now=ctx.now())
+        workqueue.release_all(connection, owner_prefix=place_name(workspace), but=living, now=ctx.now())
+        leases.release_all(connection, owner_prefix=place_name(workspace), but=living)
 
 
 def open_book(workspace: Workspace) -> Engine:

@@ -124,13 +124,21 @@ work_queue = _table(
     Column("due_at", String(40), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("state", String(12), nullable=False, default="ready"),
-    Column("owner", String(80)),
+    Column("owner", String(120)),
     Column("lease_until", String(40)),
     Column("fence", Id, nullable=False, default=0),
     Column("again", Boolean, nullable=False, default=False),
     Column("trouble", Text, nullable=False, default=""),
+    Column("partner", String(64), nullable=False, default=""),
     UniqueConstraint("job", "key", name="uq_work"),
-    Index("ix_work_due", "state", "due_at"),
+    Index("ix_work_due", "due_at", "id"),
+)
+leases = _table(
+    "leases",
+    Column("name", String(120), primary_key=True),
+    Column("owner", String(120), nullable=False, default=""),
+    Column("fence", Id, nullable=False),
+    Column("until", String(40), nullable=False),
 )
 files = _table(
     "files",
