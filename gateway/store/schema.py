@@ -90,6 +90,23 @@ receipts = _table(
     Column("arrived_at", String(40), nullable=False),
     UniqueConstraint("partner", "receipt_no", "content_key", name="uq_receipt_content"),
 )
+partner_stock = _table(
+    "partner_stock",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("file_id", Id, ForeignKey("files.id"), nullable=False),
+    Column("partner", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("number", String(80), nullable=False),
+    Column("reported_on", String(10), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("stated", String(80), nullable=False),
+    Column("sku", String(80), nullable=False, default=""),
+    Column("quality", String(8), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("reason", String(16), nullable=False, default=""),
+    Column("position", String(80), nullable=False, default=""),
+    Index("ix_partner_stock", "partner", "reported_on"),
+)
 decisions = _table(
     "decisions",
     Column("rma", String(64), ForeignKey("returns.rma"), primary_key=True),
