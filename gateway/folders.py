@@ -298,6 +298,20 @@ class PartnerFolders:
         sync_folder(outbox)
         sync_folder(self.staging)
 
+    def drop(self, name: str, content: bytes, *, kind: str) -> str:
+        """Put a file into the inbox as its sender would, whole and over nothing; the name it got."""
+        plain = safe_name(name)
+        staged = f"dropped-{uuid.uuid4().hex}"
+        durable_write(self.staging / staged, content)
+        inbox = self.inboxes[kind]
+        try:
+            rename_new(self.staging / staged, inbox / plain)
+        except NameTakenError:
+            (self.staging / staged).unlink(missing_ok=True)
+            raise
+        sync_folder(inbox)
+        return plain
+
 
 def safe_name(name: str) -> str:
     """A name that any file system takes: no separators, no control characters, no reserved device names."""

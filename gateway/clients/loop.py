@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.clients.session import AccessDeniedError, Answer, Kind, Outcome, Session, judge_read, judge_write
+from gateway.domain import money
 from gateway.domain.documents import ZERO, Exchange, Label, Return, ReturnUnit
 from gateway.errors import PermanentError
 
@@ -180,6 +181,8 @@ def read_return(entry: dict[str, Any]) -> Return:
         units=tuple(_unit(unit) for unit in _list(entry, "line_items")),
         exchanges=tuple(_exchange(exchange) for exchange in _list(entry, "exchanges")),
         labels=_labels(entry),
+        shopper=_text(entry, "customer"),
+        bag_barcode=_bag_barcode(entry),
         refund_ids=tuple(_text(refund, "provider_refund_id") for refund in entry.get("refunds") or [] if refund.get("provider_refund_id")),
         **{name: _money(entry, name) for name in ("return_total", "exchange_total", "refund", "gift_card", "handling_fee", "upsell")},
     )
@@ -201,6 +204,7 @@ def _unit(unit: dict[str, Any]) -> ReturnUnit:
         comment=_text(unit, "return_comment"),
         outcome=_text(unit, "outcome") or "default",
         destination_id=_text(unit, "consolidation_destination_id") or None,
+        bag_barcode=_text(unit, "consolidation_tracking"),
     )
 
 
@@ -231,6 +235,12 @@ def _labels(entry: dict[str, Any]) -> tuple[Label, ...]:
     return (Label(carrier=_text(entry, "carrier"), tracking_number=_text(entry, "tracking_number"), status=_text(entry, "label_status")),)
 
 
+def _bag_barcode(entry: dict[str, Any]) -> str:
+    """What is scanned at a drop-off without a box (loop-api 4.7: `return_method.scannable_id`; older answers have a text or nothing there)."""
+    method = entry.get("return_method")
+    return _text(method, "scannable_id") if isinstance(method, dict) else ""
+
+
 def _present(value: Any) -> bool:
     return value not in (None, "", "N/A")
 
@@ -256,7 +266,7 @@ def _money(entry: dict[str, Any], name: str) -> Decimal:
     if not _present(value):
         return ZERO
     try:
-        return Decimal(str(value)).quantize(ZERO)
+        return money.read(str(value))
     except InvalidOperation as error:
         raise MissingFieldError(f"Loop's return {entry.get('id', '?')}: `{name}` is {value!r}, not an amount") from error
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
-ZERO = Decimal("0.00")
-CENT = Decimal("0.01")
+from gateway.domain import money
+from gateway.domain.policies import Rules
 
-
-def cents(amount: Decimal) -> Decimal:
-    """Round half-up to two places."""
-    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+ZERO = money.ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +34,7 @@ class ReturnUnit:
     comment: str = ""
     outcome: str = "default"
     destination_id: str | None = None
+    bag_barcode: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +83,13 @@ class Return:
     handling_fee: Decimal = ZERO
     upsell: Decimal = ZERO
     refund_ids: tuple[str, ...] = ()
+    shopper: str = ""
+    bag_barcode: str = ""
+
+    @property
+    def is_instant_exchange(self) -> bool:
+        """Whether the exchange order was placed before the goods came back (R-104)."""
+        return self.state in ("open", "review") and any(exchange.order_id for exchange in self.exchanges)
 
     @property
     def expects_exchange(self) -> bool:
@@ -98,8 +103,17 @@ class Return:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BundlePart:
+    """How many of a line's units are components of a bundle that one Loop line item stands for (R-050)."""
+
+    line_item_id: str
+    bundle: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationLine:
-    """All units of one SKU at one unit value on an RA; each unit stays traceable by its Loop line item id."""
+    """All units of one SKU on an RA; each stays traceable by its Loop line item id, also where it is a component of a bundle."""
 
     line_no: int
     sku: str
@@ -111,6 +125,26 @@ class AuthorizationLine:
     tax: Decimal
     reason: str = ""
     comment: str = ""
+    bundle_parts: tuple[BundlePart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedLine:
+    """Units of an RA line in one package."""
+
+    line_no: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A box on its way: its label, and what is in it (R-053)."""
+
+    number: int
+    carrier: str
+    tracking_number: str
+    lines: tuple[PackedLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +163,16 @@ class Authorization:
     lines: tuple[AuthorizationLine, ...]
     carrier: str = ""
     tracking_numbers: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
+    shopper: str = ""
+    expected_on: date | None = None
+    bag_barcode: str = ""
+
+    @property
+    def boxes(self) -> tuple[Package, ...]:
+        """The packages, or, where none are known, one without number that holds everything."""
+        whole = tuple(PackedLine(line_no=line.line_no, sku=line.sku, quantity=line.quantity) for line in self.lines)
+        return self.packages or (Package(number=0, carrier="", tracking_number="", lines=whole),)
 
     @property
     def units(self) -> int:
@@ -212,16 +256,28 @@ class RefundLine:
     tax: Decimal
     requires_shipping: bool = True
     gift_card: bool = False
+    restocked: bool = False
+    dispositions: tuple[Disposition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disposition:
+    """What Shopify's own returns process says became of units of a line: RESTOCKED, NOT_RESTOCKED, MISSING or PROCESSING_REQUIRED."""
+
+    kind: str
+    quantity: int
+    location_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """A movement of money on a refund or an order."""
+    """A movement of money on a refund or an order; `rounding` is what cash rounding adds to `amount` (as in CHF)."""
 
     kind: str
     status: str
     gateway: str
     amount: Decimal
+    rounding: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +290,10 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """A Shopify refund."""
+    """A Shopify refund in the shop's currency; `shopper` is the same refund in the shopper's, when that is another one (R-116).
+
+    Lines are net of tax whether or not the shop's prices include it.
+    """
 
     refund_id: str
     order_id: str
@@ -249,6 +308,7 @@ class Refund:
     transactions: tuple[Transaction, ...] = ()
     return_id: str | None = None
     test: bool = False
+    shopper: Refund | None = None
 
     @property
     def cash(self) -> Decimal:
@@ -287,6 +347,8 @@ class Order:
     discount_codes: tuple[str, ...] = ()
     test: bool = False
     cancelled: bool = False
+    shopper_currency: str = ""
+    shopper_total: Decimal = ZERO
 
     @property
     def shipped(self) -> dict[str, int]:
@@ -315,11 +377,36 @@ class Policy:
     transmit_in_review: bool = False
     kept_outcomes: frozenset[str] = frozenset({"keep", "donate"})
     donate_destinations: frozenset[str] = frozenset()
-    short: str = "flag"
-    damaged: str = "flag"
+    send_shopper: bool = False
+    expected_days: int = 0
+    rules: Rules = field(default_factory=Rules)
     partial_wait_seconds: float = 72 * 3600
     loop_discount: bool = False
     exchange_mode: str = "auto"
     exchange_prefix: str = "EXC"
+    store_credit_gateways: frozenset[str] = frozenset({"gift_card", "shopify_store_credit", "store_credit"})
+    bonus_credit: Decimal = ZERO
     version: str = ""
     items: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotLine:
+    """What a partner says it holds of one SKU: `condition` is good or second."""
+
+    sku: str
+    quantity: int
+    condition: str = "good"
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockSnapshot:
+    """A partner's own count of a warehouse at an instant (846, 947, INVRPT or CSV), with the file and the place in it where it stands."""
+
+    partner: str
+    warehouse: str
+    as_of: datetime
+    lines: tuple[SnapshotLine, ...]
+    source: str = ""
+    position: str = ""
