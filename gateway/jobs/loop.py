@@ -164,6 +164,7 @@ def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return
             _end(ctx, connection, ra, RaState(rma.state))
     else:
         _reopen(ctx, connection, held, rma)
+        workqueue.enqueue(connection, "decide", rma.rma, due_at=ctx.now())
         if rma.units != known.document.units:
             _change(ctx, connection, held, rma)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import lifecycle, matching
 from gateway.domain.documents import Receipt, ReceiptLine
+from gateway.jobs import recounting
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading
 from gateway.store import database, events, returns, workqueue
@@ -25,14 +26,14 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
     ra = returns.find_authorization(connection, partner=receipt.partner, references=receipt.references)
     if listed_only and ra:
         receipt = _fill_absent(receipt, ra)
-    content_key = _content_key(receipt)
+    key = content_key(receipt)
     same_number = [r for r in returns.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no) if r.state != "reversed"]
-    if any(_content_key(r.document) == content_key for r in same_number):
+    if any(content_key(r.document) == key for r in same_number):
         reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
         return
     corrected = [r for r in same_number if r.document.ra_reference == receipt.ra_reference and r.state != "held"]
     if corrected and reading.profile.receive.corrections == "hold":
-        _hold_correction(ctx, connection, reading, receipt, content_key)
+        _hold_correction(ctx, connection, reading, receipt, key)
         return
     for r in corrected:
         returns.set_receipt(connection, r.id, state="reversed", reason=f"replaced by {reading.file.name}")
@@ -40,7 +41,7 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
     number = returns.add_receipt(
         connection,
         receipt,
-        content_key=content_key,
+        content_key=key,
         ra=ra.document.ra if ra else None,
         state=state,
         reason=reason,
@@ -51,15 +52,19 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
         reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
         return
     reading.applied += 1
+    if ra and corrected:
+        recounting.recount(ctx, connection, ra.document.ra, because=f"receipt {receipt.receipt_no} replaced by {reading.file.name}")
     if ra:
-        matched(ctx, connection, ra, receipt, file_id=reading.file.id)
+        matched(ctx, connection, ra, receipt, file_id=reading.file.id, replaces=bool(corrected))
     else:
         _unmatched(ctx, connection, reading, receipt, reason)
 
 
-def _content_key(receipt: Receipt) -> str:
+def content_key(receipt: Receipt, *, corrects: int = 0, test: bool = False) -> str:
+    """What makes two receipts of one number the same; one that a person entered is never the same as one that came."""
     lines = [[line.stated, line.good, line.second, line.missing] for line in receipt.lines]
-    return hashlib.sha256(database.pack([receipt.ra_reference.strip().lstrip("#").upper(), lines, receipt.final]).encode()).hexdigest()
+    marks = [f"corrects {corrects}"] if corrects else ["test"] if test else []
+    return hashlib.sha256(database.pack([receipt.ra_reference.strip().lstrip("#").upper(), lines, receipt.final, *marks]).encode()).hexdigest()
 
 
 def _fill_absent(receipt: Receipt, ra: HeldAuthorization) -> Receipt:
@@ -73,15 +78,15 @@ def _fill_absent(receipt: Receipt, ra: HeldAuthorization) -> Receipt:
     return replace(receipt, lines=receipt.lines + absent)
 
 
-def _hold_correction(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, content_key: str) -> None:
+def _hold_correction(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, key: str) -> None:
     text = f"receipt {receipt.receipt_no} for {receipt.ra_reference} came again with other lines; the first one counts until a person decides"
     advice = "ask the warehouse which one is right; `gateway correct` replaces the first one"
-    returns.add_receipt(connection, receipt, content_key=content_key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
+    returns.add_receipt(connection, receipt, content_key=key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
     events.open_task(connection, "receipt changed", f"{receipt.partner} {receipt.receipt_no}", text, at=ctx.now(), advice=advice)
     reading.held.append(Problem(document=receipt.position, message=text, where=receipt.position, remedy=advice))
 
 
-def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None) -> None:
+def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None, replaces: bool = False) -> None:
     """A receipt has found its RA: show it, and ask for a decision where one may still be made."""
     rma, number = ra.document.rma, ra.document.ra
     counted = ", ".join(f"{line.sku or line.stated} {line.good} good" + (f" {line.second} second" if line.second else "") for line in receipt.lines)
@@ -106,7 +111,9 @@ def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt
             events.open_task(connection, "unmapped item", f"{receipt.partner} {line.stated}", said, at=ctx.now(), rma=rma, advice=advice)
     held = returns.load_return(connection, rma)
     ended = held.document.state if held and held.document.state in ("cancelled", "expired", "closed") else ""
-    if returns.load_decision(connection, rma):
+    if replaces:
+        pass  # `recounting` has told what the replacement means
+    elif returns.load_decision(connection, rma):
         said = f"RMA {rma}: {receipt.receipt_no} received after decision ({counted})"
         events.open_task(
             connection, "received after decision", f"{rma} {receipt.receipt_no}", said, at=ctx.now(), rma=rma, advice="process it in Loop Admin"

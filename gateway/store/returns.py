@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
@@ -264,6 +264,11 @@ def advance(connection: Connection, ra: str, wanted: RaState, **fields: Any) -> 
     return before
 
 
+def set_hold(connection: Connection, ra: str, hold: str) -> None:
+    """Write or lift the hold of an RA without moving it."""
+    connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(hold=hold))
+
+
 def force_closed(connection: Connection, ra: str) -> None:
     """Close an RA by a person's word, from whatever state it is in."""
     connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(state=RaState.CLOSED.value))
@@ -353,11 +358,18 @@ def set_receipt(
     connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(**values))
 
 
+def unmatch_receipt(connection: Connection, receipt_id: int, *, reason: str) -> None:
+    """Take a receipt off its RA; it waits for a person again."""
+    connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(state="unmatched", ra=None, reason=reason))
+
+
 def save_standing(connection: Connection, standing: Standing) -> None:
-    """Write what was received for an RA, line by line."""
+    """Write what was received for an RA, line by line; a unit that came after all is no longer one that was not returned."""
     for line in standing.lines:
         where = (authorization_lines.c.ra == standing.ra) & (authorization_lines.c.sku == line.sku)
-        connection.execute(update(authorization_lines).where(where).values(good=line.good, second=line.second, over=line.over))
+        closed = case((authorization_lines.c.not_returned > line.missing, line.missing), else_=authorization_lines.c.not_returned)
+        values = {"good": line.good, "second": line.second, "over": line.over, "not_returned": closed}
+        connection.execute(update(authorization_lines).where(where).values(**values))
 
 
 def close_missing(connection: Connection, ra: str, not_returned: dict[str, int]) -> None:
@@ -394,6 +406,13 @@ def load_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
         return None
     kept = json.loads(row["document"])
     return {**row, "decision": documents.load(Decision, kept["decision"]), "inputs": kept["inputs"]}
+
+
+def withdraw_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
+    """Take out a decision that was never carried out; the row as it was, for the story."""
+    row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
+    connection.execute(decisions.delete().where(decisions.c.rma == rma))
+    return row
 
 
 def confirm_decision(connection: Connection, rma: str, *, at: datetime) -> None:
