@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import lifecycle, matching
 from gateway.domain.documents import Receipt, ReceiptLine
-from gateway.jobs import recounting
+from gateway.jobs import recounting, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading
 from gateway.store import database, events, returns, workqueue
@@ -26,10 +26,16 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
     ra = returns.find_authorization(connection, partner=receipt.partner, references=receipt.references)
     if listed_only and ra:
         receipt = _fill_absent(receipt, ra)
+    if rehearsing.is_rehearsal(ctx, reading.file):
+        rehearsing.rehearse(ctx, connection, reading, receipt, ra, key=content_key(receipt, test=True))
+        return
+    if ra is None:
+        ra, receipt = _elsewhere(ctx, connection, receipt)
     key = content_key(receipt)
-    same_number = [r for r in returns.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no) if r.state != "reversed"]
+    namesakes = returns.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no)
+    same_number = [r for r in namesakes if r.state not in ("reversed", "test")]
     if any(content_key(r.document) == key for r in same_number):
-        reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+        _say_duplicate(reading, receipt)
         return
     corrected = [r for r in same_number if r.document.ra_reference == receipt.ra_reference and r.state != "held"]
     if corrected and reading.profile.receive.corrections == "hold":
@@ -37,6 +43,25 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
         return
     for r in corrected:
         returns.set_receipt(connection, r.id, state="reversed", reason=f"replaced by {reading.file.name}")
+    _record(ctx, connection, reading, receipt, ra, key=key, replaces=bool(corrected))
+
+
+def _say_duplicate(reading: Reading, receipt: Receipt) -> None:
+    reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+
+
+def _elsewhere(ctx: Context, connection: Connection, receipt: Receipt) -> tuple[HeldAuthorization | None, Receipt]:
+    """Goods that another partner was to receive: the RA is found, and the receipt says in which warehouse they really are (R-092 WAREHOUSE_MISMATCH)."""
+    ra = returns.find_authorization(connection, partner=None, references=receipt.references)
+    if ra is None or receipt.warehouse:
+        return ra, receipt
+    own = [w.code for w in ctx.places.warehouses.values() if w.partner == receipt.partner]
+    return ra, replace(receipt, warehouse=own[0] if own else receipt.partner)
+
+
+def _record(  # noqa: PLR0913 - what a row of a receipt is made of
+    ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, ra: HeldAuthorization | None, *, key: str, replaces: bool
+) -> None:
     state, reason = ("applied", "") if ra else (("waiting", "RA not known yet") if receipt.ra_reference else ("unmatched", "the receipt names no RA"))
     number = returns.add_receipt(
         connection,
@@ -49,15 +74,15 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
         at=ctx.now(),
     )
     if number is None:  # another worker recorded the same receipt meanwhile
-        reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+        _say_duplicate(reading, receipt)
         return
     reading.applied += 1
-    if ra and corrected:
-        recounting.recount(ctx, connection, ra.document.ra, because=f"receipt {receipt.receipt_no} replaced by {reading.file.name}")
-    if ra:
-        matched(ctx, connection, ra, receipt, file_id=reading.file.id, replaces=bool(corrected))
-    else:
+    if ra is None:
         _unmatched(ctx, connection, reading, receipt, reason)
+        return
+    if replaces:
+        recounting.recount(ctx, connection, ra.document.ra, because=f"receipt {receipt.receipt_no} replaced by {reading.file.name}")
+    matched(ctx, connection, ra, receipt, file_id=reading.file.id, replaces=replaces)
 
 
 def content_key(receipt: Receipt, *, corrects: int = 0, test: bool = False) -> str:

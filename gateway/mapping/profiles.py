@@ -223,6 +223,16 @@ class Profile(_Part):
             raise ValueError("receive.acknowledge_with: a 999 exists from 005010 on; x12.version is " + self.x12.version)
         return self
 
+    @property
+    def is_live(self) -> bool:
+        """Whether what is exchanged has effect; before that all goes through the test folders, and nothing comes of it (R-161)."""
+        return self.stage == "live"
+
+    def in_test(self) -> Profile:
+        """The profile with its documents marked as test."""
+        marked = {name: part.model_copy(update={"usage": "T"}) for name in ("x12", "edifact") if (part := getattr(self, name))}
+        return self.model_copy(update=marked)
+
 
 def read_profile(text: str, *, source: str) -> Profile:
     """A profile from TOML text; every fault is named with its place and remedy."""

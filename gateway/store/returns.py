@@ -173,14 +173,15 @@ def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | N
     return _held_authorization(row) if row else None
 
 
-def find_authorization(connection: Connection, *, partner: str, references: Sequence[str]) -> HeldAuthorization | None:
-    """The RA that one of the references names: as written, or without `#` and blanks and in capitals."""
+def find_authorization(connection: Connection, *, partner: str | None, references: Sequence[str]) -> HeldAuthorization | None:
+    """The RA, of one partner or (None) of any, that one of the references names: as written, or without `#` and blanks and in capitals."""
     for text in references:
         plain = text.strip().lstrip("#").upper()
         if not plain:
             continue
         wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
-        row = database.row(connection, select(authorizations).where(authorizations.c.partner == partner, wanted))
+        theirs = [authorizations.c.partner == partner] if partner else []
+        row = database.row(connection, select(authorizations).where(wanted, *theirs))
         if row:
             return _held_authorization(row)
     return None
@@ -317,6 +318,11 @@ def list_receipts(connection: Connection, *criteria: Any) -> list[HeldReceipt]:
 def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     """The receipts that count for an RA."""
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
+
+
+def test_receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
+    """The receipts that were tried on an RA while its partner was in testing."""
+    return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "test")
 
 
 def receipts_of_return(connection: Connection, rma: str) -> list[HeldReceipt]:
