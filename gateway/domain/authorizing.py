@@ -7,8 +7,9 @@ destination; several warehouses make several RAs (RA…-1, RA…-2) in the order
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gateway.domain import packing
@@ -64,6 +65,21 @@ def authorize(rma: Return, *, places: Places, policy: Policy, version: int, at: 
         for number, (code, pieces) in enumerate(by_warehouse.items(), start=1)
     )
     return Authorized(authorizations=made, notes=notes)
+
+
+def numbered(made: Sequence[Authorization], *, held: Sequence[Authorization], policy: Policy) -> tuple[Authorization, ...]:
+    """RAs made again after an edit, under the numbers their warehouses have; a warehouse that is new to the return gets the next free one."""
+    known = {ra.warehouse: ra.ra for ra in held}
+    taken = {ra.ra for ra in held}
+    result = []
+    for ra in made:
+        number = known.get(ra.warehouse)
+        if number is None:
+            plain = policy.ra_pattern.format(rma=ra.rma)
+            number = next(text for count in itertools.count(2) if (text := f"{plain}-{count}") not in taken)
+            taken.add(number)
+        result.append(replace(ra, ra=number))
+    return tuple(result)
 
 
 def stays_away(unit: ReturnUnit, *, rma: Return, places: Places, policy: Policy) -> bool:

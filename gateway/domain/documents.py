@@ -169,6 +169,12 @@ class Authorization:
     bag_barcode: str = ""
 
     @property
+    def boxes(self) -> tuple[Package, ...]:
+        """The packages, or, where none are known, one without number that holds everything."""
+        whole = tuple(PackedLine(line_no=line.line_no, sku=line.sku, quantity=line.quantity) for line in self.lines)
+        return self.packages or (Package(number=0, carrier="", tracking_number="", lines=whole),)
+
+    @property
     def units(self) -> int:
         """How many units are expected."""
         return sum(line.quantity for line in self.lines)

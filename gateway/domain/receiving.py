@@ -70,7 +70,7 @@ def decide(rma: Return, standings: Sequence[Standing], *, authorizations: Sequen
     if not reasons:
         sentence = " ".join(f"{s.ra} came in full and good at {s.warehouse} ({s.received} of {s.expected} units)." for s in standings)
         return Decision(verdict=Verdict.PROCESS, rule="in full and good → process", sentences=(sentence,))
-    sentences = (*describe(standings), *(f"{s.ra} came late, on {s.received_on}" for s in late))
+    sentences = (*describe(standings), *open_bundles(standings, authorizations), *(f"{s.ra} came late, on {s.received_on}" for s in late))
     candidates = price_candidates(rma, standings, authorizations)
     verdict, rule, removed = _judge(rma, standings, reasons, authorizations=authorizations, policy=policy)
     return Decision(verdict=verdict, rule=rule, reasons=reasons, sentences=sentences, remove_units=removed, candidates=candidates)
@@ -198,6 +198,13 @@ def describe_lines(s: Standing) -> Iterable[str]:
     yield from (f"{line.sku} {line.second} {conditions.get(line.sku, 'second quality')}" for line in s.lines if line.second)
     yield from (f"{line.sku} short {line.missing} of {line.expected}" for line in s.lines if line.missing)
     yield from (f"{line.sku} over {line.over} (owner unknown)" for line in s.lines if line.over)
+
+
+def open_bundles(standings: Sequence[Standing], authorizations: Sequence[Authorization]) -> Iterable[str]:
+    """The bundles that miss a component: a bundle is complete only when all of it came (R-050)."""
+    short = [(line_of(authorizations, s.ra, line.sku), line) for s, line in short_lines(standings)]
+    bundles = dict.fromkeys(part.bundle for authorized, _ in short if authorized for part in authorized.bundle_parts)
+    return (f"bundle {bundle} is incomplete" for bundle in bundles)
 
 
 def price_candidates(rma: Return, standings: Sequence[Standing], authorizations: Sequence[Authorization]) -> tuple[str, ...]:
