@@ -126,6 +126,11 @@ def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[
     return list_returns(connection, returns.c.rma.in_(inside))
 
 
+def open_returns(connection: Connection, *, since: datetime) -> list[HeldReturn]:
+    """Returns that were open or in review in Loop when last seen, and that changed since an instant."""
+    return list_returns(connection, returns.c.state.in_(["open", "review"]), returns.c.updated_at >= database.instant(since))
+
+
 def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
     """Closed returns whose exchange order has not come yet."""
     return list_returns(connection, returns.c.exchange_state == "waiting for exchange order")
