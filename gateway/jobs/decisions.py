@@ -54,8 +54,9 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
     held = returns.load_return(connection, rma)
     if held is None:
         return "not imported"
-    ras = [ra for ra in returns.authorizations_of(connection, rma) if ra.state != RaState.CANCELLED]
-    standings = [stand(connection, ra) for ra in ras]
+    every = [(ra, stand(connection, ra)) for ra in returns.authorizations_of(connection, rma)]
+    ras = [ra for ra, _ in every if ra.state != RaState.CANCELLED]
+    standings = [standing for ra, standing in every if ra.state != RaState.CANCELLED]
     if returns.load_decision(connection, rma):
         return "decided already"
     if held.document.state in ("closed", "cancelled", "expired"):
