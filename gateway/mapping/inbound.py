@@ -11,18 +11,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cache
 
 from gateway.domain.documents import Receipt, ReceiptLine
 from gateway.domain.items import Catalogue
-from gateway.edi import dictionary, flatfile
+from gateway.edi import flatfile
 from gateway.edi.syntax import Finding, Scope, Severity
 from gateway.edi.x12 import Segment, TransactionSet
 from gateway.errors import PermanentError
+from gateway.mapping import quick_receipts
 from gateway.mapping.profiles import Profile, ReadCsvReceipt, ReadX12Receipt
-
-EXCEPTIONS_ONLY = {"X", "N"}
-LONGEST_QUANTITY = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +30,9 @@ class ReadReceipt:
     faults: tuple[Finding, ...] = ()
     listed_only: bool = False
     position: str = ""
+
+
+_make_read = quick_receipts.maker(ReadReceipt)
 
 
 class _Fault(PermanentError):
@@ -66,6 +66,10 @@ def to_receipt(document: TransactionSet, *, profile: Profile, catalogue: Catalog
     position = f"set {document.ordinal} ({document.set_id} {document.control})"
     if rules is None:
         raise PermanentError(f"{profile.partner} is not set up for X12 receipts: add [receive.x12_receipt] to its profile")
+    plan = quick_receipts.plan_for(profile, catalogue)
+    quick = plan.read(document, position) if plan else None
+    if quick is not None:
+        return _make_read(quick[0], (), quick[1], position)
     try:
         receipt, listed_only = _read_944(_Parts.of(document), rules, profile=profile, catalogue=catalogue, position=position)
     except _Fault as fault:
@@ -113,20 +117,11 @@ class _Parts:
     def find(self, places: Iterable[str]) -> Iterator[str]:
         """The values at the places, in the profile's order: the heading first, then the lines."""
         for place in places:
-            key, element = _split_place(place)
+            key, element = quick_receipts.split_place(place)
             for segment in self.places.get(key, ()):
                 value = segment.get(element)
                 if value:
                     yield value
-
-
-@cache
-def _split_place(place: str) -> tuple[str, int]:
-    """`W17-04` is element 4 of a W17; `N9*RZ` is element 2 of an N9 whose first is RZ."""
-    if "*" in place:
-        return place, 2
-    tag, _, element = place.partition("-")
-    return tag, int(element)
 
 
 def _first(values: Iterator[str]) -> str:
@@ -137,7 +132,7 @@ def _read_944(parts: _Parts, rules: ReadX12Receipt, *, profile: Profile, catalog
     head = next((s for s in parts.heading if s.tag == "W17"), None)
     if head is None or not parts.items:
         raise _fault("receipt.empty", "the 944 has no W17 or no W07: it tells of no goods", "send the receipt with its lines again")
-    listed_only = head.get(1) in EXCEPTIONS_ONLY
+    listed_only = head.get(1) in quick_receipts.EXCEPTIONS_ONLY
     if listed_only and rules.absent_lines == "hold":
         raise _fault(
             "receipt.exceptions-only",
@@ -257,13 +252,8 @@ def _exceptions(item: _Item, rules: ReadX12Receipt, pieces: int, profile: Profil
             )
         sums[meaning] = sums.get(meaning, 0) + _quantity(segment, 1) * pieces
         if meaning == "second":
-            words = (dictionary.code_meaning("412", code) or f"condition {code}").lower()
-    return sums, _plain_condition(words)
-
-
-def _plain_condition(words: str) -> str:
-    """The condition in the shortest words a returns desk uses."""
-    return "damaged" if words.startswith("damaged") else words
+            words = quick_receipts.condition_words(code)
+    return sums, words
 
 
 def _quantity(segment: Segment, element: int) -> int:
@@ -284,13 +274,13 @@ def _quantity(segment: Segment, element: int) -> int:
 
 def whole_number(text: str) -> int | None:
     """A quantity of pieces: `2`, `0002`, `2.000` and `2.0E+0` are 2; what is no whole number, or beyond a thousand million, is none."""
-    if text.isascii() and text.isdigit() and len(text) <= LONGEST_QUANTITY:
+    if text.isascii() and text.isdigit() and len(text) <= quick_receipts.LONGEST_QUANTITY:
         return int(text)
     try:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    if not number.is_finite() or number.adjusted() >= LONGEST_QUANTITY or number != number.to_integral_value():
+    if not number.is_finite() or number.adjusted() >= quick_receipts.LONGEST_QUANTITY or number != number.to_integral_value():
         return None
     return int(number)
 
