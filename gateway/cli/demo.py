@@ -21,9 +21,10 @@ from typing import Any
 
 import click
 
-from gateway import bootstrap, config, daemon
+from gateway import bootstrap, config
 from gateway.cli.options import say_json, table
 from gateway.cli.setup import make_workspace
+from gateway.daemon import lock
 from gateway.errors import PermanentError
 from gateway.simulator.clock import SimClock
 from gateway.simulator.partner import Partner, Receipt
@@ -165,7 +166,7 @@ def _until_done(play: Play, engine: Any, say: Callable[[str], None]) -> None:
     while time.monotonic() < deadline:
         if play.process.poll() is not None:
             raise DemoError(f"`gateway run` ended early; what it said is in {play.folder / 'gateway-run.log'}")
-        if daemon.is_running(play.workspace.var):
+        if lock.is_running(play.workspace.var):
             for partner in play.partners:
                 for done in partner.step():
                     say(f"  {partner.code} {done}")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from gateway import daemon
 from gateway.cli.options import say_json, with_json
+from gateway.daemon import running
 
 
 @click.command()
@@ -72,7 +72,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter for each option of the c
         for rma in (77000001, 77000002, 77000003, 77000004):
             open_known_return(world, rma)
     stopping = threading.Event()
-    daemon.stop_on_signals(stopping)
+    running.stop_on_signals(stopping)
     partners = [Partner(name, folder / "outbox" / name, folder / "inbox" / name, clock) for name in ("ATLAS", "PACIFIC")]
     with Simulator(world, loop_port=loop_port, shopify_port=shopify_port) as simulator:
         facts = {

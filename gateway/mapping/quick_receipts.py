@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import fields, make_dataclass
+from dataclasses import MISSING, fields, make_dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import product
@@ -42,13 +42,14 @@ T = TypeVar("T")
 
 
 def maker(kind: type[T]) -> Callable[..., T]:
-    """What makes a frozen document of all its fields in order, five times as fast as calling it.
+    """What makes a frozen document of its fields in order, five times as fast as calling it.
 
     A frozen dataclass sets each field through `object.__setattr__`; here a changeable twin with the same slots is filled and then declared to be the
     document. Python refuses that for classes whose slots differ, so it cannot go wrong silently.
     """
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
-    twin = make_dataclass(kind.__name__, names, slots=True)
+    named = fields(kind)  # type: ignore[arg-type]  # a dataclass
+    given: list[Any] = [each.name if each.default is MISSING else (each.name, object, each.default) for each in named]
+    twin = make_dataclass(kind.__name__, given, slots=True)
 
     def make(*values: object) -> T:
         made: Any = twin(*values)
@@ -163,7 +164,6 @@ class Plan:
             _first(found, layout.order) if layout.order else "",
             references,
             position,
-            (),
         )
         return receipt, listed_only
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import daemon
+from gateway.daemon import lock
 from gateway.simulator.world import open_known_return
 from tests.stage import Stage, make_workspace
 
@@ -66,15 +66,15 @@ def workspace(tmp_path: Path) -> Path:
 
 def test_it_is_ready_in_five_seconds_without_network_and_stops_with_0(workspace: Path) -> None:
     with running(workspace, KEYS) as process:
-        assert until(lambda: daemon.is_running(workspace / "var")) < 5
+        assert until(lambda: lock.is_running(workspace / "var")) < 5
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    assert not daemon.is_running(workspace / "var")
+    assert not lock.is_running(workspace / "var")
 
 
 def test_it_refuses_a_second_instance_with_3_and_names_the_holder(workspace: Path) -> None:
     with running(workspace, KEYS) as process:
-        until(lambda: daemon.is_running(workspace / "var"))
+        until(lambda: lock.is_running(workspace / "var"))
         for command in ("run", "run-once"):
             second = gateway(workspace, command)
             assert second.returncode == 3
@@ -83,11 +83,11 @@ def test_it_refuses_a_second_instance_with_3_and_names_the_holder(workspace: Pat
 
 def test_it_takes_over_the_lock_of_a_killed_instance(workspace: Path) -> None:
     with running(workspace, KEYS) as process:
-        until(lambda: daemon.is_running(workspace / "var"))
+        until(lambda: lock.is_running(workspace / "var"))
         process.kill()
         process.wait()
     with running(workspace, KEYS) as process:
-        until(lambda: daemon.is_running(workspace / "var"))
+        until(lambda: lock.is_running(workspace / "var"))
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
 
@@ -96,7 +96,7 @@ def test_it_answers_status_running_or_not_in_the_documented_shape(workspace: Pat
     found = json.loads(gateway(workspace, "status", "--json").stdout)
     assert (found["ready"], set(found)) == (False, {"ready", "idle", "counts", "problems"})
     with running(workspace, KEYS):
-        until(lambda: daemon.is_running(workspace / "var"))
+        until(lambda: lock.is_running(workspace / "var"))
         assert json.loads(gateway(workspace, "status", "--json").stdout)["ready"] is True
 
 

@@ -20,8 +20,9 @@ import alembic.command
 import alembic.runtime.migration
 import alembic.script
 
-from gateway import bootstrap, config, daemon
+from gateway import bootstrap, config
 from gateway.clients.session import Session
+from gateway.daemon import running
 from gateway.edi import dictionary
 from gateway.edi.x12 import DEFAULT
 
@@ -66,7 +67,7 @@ def one_pass(points: Points) -> None:
     Session.send = points.around(Session.send)  # type: ignore[method-assign]
     os.rename = points.around(os.rename)
     os.replace = points.around(os.replace)
-    daemon.run_once(ctx, owner=bootstrap.owner_name(workspace), stopping=threading.Event())
+    running.run_once(ctx, owner=bootstrap.owner_name(workspace), stopping=threading.Event())
     engine.dispose()
 
 

@@ -1,0 +1,1 @@
+"""The running service: one lock, supervised loops, a clean stop."""

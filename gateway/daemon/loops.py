@@ -1,0 +1,207 @@
+"""What the service does all the time, as a table of loops.
+
+A loop is a step that is repeated until the service stops. The step does its own waiting, on an event that a stop also sets (`Service.wait`), so that
+none is ever asleep for long. `LOOPS` is every loop of every service: adding one is one line here. `threads` of 0 means: as many as `service.workers`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from gateway.daemon.holding import Holding
+from gateway.folders import FolderTroubleError
+from gateway.jobs import SCHEDULED, intake
+from gateway.jobs.context import Context
+from gateway.store import database, events, leases, waking, workqueue
+from gateway.worker import Worker, run_alone
+
+LOOK_SECONDS = 0.2
+TROUBLE = "folder trouble"
+
+
+@dataclass(slots=True)
+class Service:
+    """What the loops share: the context, the periods, and the events that wake them."""
+
+    ctx: Context
+    owner: str
+    periods: dict[str, float]
+    scan_seconds: float
+    workers: int
+    lease_seconds: float
+    holding: Holding
+    stopping: threading.Event = field(default_factory=threading.Event)
+    work: threading.Event = field(default_factory=threading.Event)
+    files: threading.Event = field(default_factory=threading.Event)
+    _workers: dict[str, Worker] = field(default_factory=dict)
+
+    def worker(self, name: str) -> Worker:
+        """The worker of a thread; it stays the same, so that it knows what it left unsettled."""
+        if name not in self._workers:
+            self._workers[name] = Worker(ctx=self.ctx, owner=f"{self.owner}/{name}", lease_seconds=self.lease_seconds)
+        return self._workers[name]
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        """Wait for an event, a stop, or some seconds."""
+        if not self.stopping.is_set():
+            event.wait(seconds)
+
+    def wake(self) -> None:
+        """End every wait."""
+        self.work.set()
+        self.files.set()
+
+
+def sweep(service: Service) -> None:
+    """Take the files that are ready, partner by partner; a partner whose folders are in trouble pauses alone."""
+    service.files.clear()
+    service.holding.keep()
+    if sum(take(service.holding.context(partner), partner) for partner in service.holding.partners()):
+        service.work.set()
+    service.wait(service.files, _until_next_scan(service))
+
+
+def _until_next_scan(service: Service) -> float:
+    """While a file settles, look often; otherwise wait the scan period."""
+    settling = any(folder.waiting_to_settle() for folder in service.ctx.folders.values())
+    return min(LOOK_SECONDS, service.scan_seconds) if settling else service.scan_seconds
+
+
+def take(ctx: Context, partner: str) -> int:
+    """Take a partner's files; trouble with its folders is an alert that resolves by itself (R-179)."""
+    with database.reading(ctx.engine) as connection:
+        troubled = events.has_alert(connection, TROUBLE, partner)
+    try:
+        if troubled:
+            ctx.folders[partner].make()
+        count = intake.take_files(ctx, partner)
+    except FolderTroubleError as error:
+        _tell_trouble(ctx, partner, error)
+        return 0
+    if troubled:
+        with database.writing(ctx.engine) as connection:
+            events.resolve_alert(connection, TROUBLE, partner, at=ctx.now())
+    return count
+
+
+def make_folders(ctx: Context) -> None:
+    """Make every partner's folders; one whose folders are in trouble pauses alone, and keeps nobody from starting."""
+    for partner, folders in ctx.folders.items():
+        try:
+            folders.make()
+        except FolderTroubleError as error:
+            _tell_trouble(ctx, partner, error)
+
+
+def _tell_trouble(ctx: Context, partner: str, error: FolderTroubleError) -> None:
+    with database.writing(ctx.engine) as connection:
+        if not events.has_alert(connection, TROUBLE, partner):
+            events.raise_alert(connection, TROUBLE, partner, error.message, at=ctx.now())
+
+
+def schedule(service: Service) -> None:
+    """Run every job whose slot has come; one process takes a slot."""
+    for name in list(SCHEDULED):
+        if service.stopping.is_set():
+            return
+        if _take_slot(service, name):
+            run_alone(service.ctx, name, owner=service.owner, lease_seconds=service.lease_seconds)
+            service.work.set()
+    service.stopping.wait(LOOK_SECONDS)
+
+
+def _take_slot(service: Service, name: str) -> bool:
+    now = service.ctx.now()
+    with database.reading(service.ctx.engine) as connection:
+        if name not in events.due_jobs(connection, now=now):
+            return False
+    with database.writing(service.ctx.engine) as connection:
+        return events.take_slot(connection, name, now=now, next_at=now + timedelta(seconds=service.periods[name]))
+
+
+def plan(ctx: Context) -> None:
+    """Put every scheduled job on the schedule."""
+    with database.writing(ctx.engine) as connection:
+        for name in SCHEDULED:
+            events.plan_job(connection, name, due_at=ctx.now())
+
+
+def work_off(service: Service) -> None:
+    """Do what is due, then wait to be woken; a short wait also notices what has become due by time."""
+    service.work.clear()
+    partners = service.holding.partners()
+    with database.reading(service.ctx.engine) as connection:
+        due = workqueue.is_due(connection, now=service.ctx.now(), partners=partners)
+    if due:
+        worker = service.worker(threading.current_thread().name)
+        worker.partners = partners
+        if worker.run_some(stop=service.stopping.is_set):
+            service.work.set()
+            return
+    service.wait(service.work, LOOK_SECONDS)
+
+
+def renew(service: Service) -> None:
+    """Keep what this process has leased while it lives: work that takes long, jobs that run, partners' folders."""
+    service.stopping.wait(service.lease_seconds / 3)
+    if service.stopping.is_set():
+        return
+    now = service.ctx.now()
+    with database.writing(service.ctx.engine) as connection:
+        workqueue.renew_all(connection, owner_prefix=service.owner, now=now, lease_seconds=service.lease_seconds)
+        leases.renew_all(connection, owner_prefix=service.owner, now=now, seconds=service.lease_seconds)
+    service.holding.keep()
+
+
+def listen(service: Service) -> None:
+    """Wake the workers when another process has queued work (PostgreSQL tells; on SQLite there is no other)."""
+    for _ in waking.listen(service.ctx.engine, stop=service.stopping.is_set):
+        service.work.set()
+    service.stopping.wait()
+
+
+def watch(ctx: Context, wake: threading.Event) -> list[Any]:
+    """Wake the sweep on file events; where the system offers none, the periodic scan does it alone."""
+    from watchdog.events import FileSystemEvent, FileSystemEventHandler
+    from watchdog.observers import Observer
+
+    class Wake(FileSystemEventHandler):
+        def on_any_event(self, event: FileSystemEvent) -> None:
+            if event.event_type in ("created", "moved", "closed", "modified"):
+                wake.set()
+
+    observer = Observer()
+    for folder in ctx.folders.values():
+        for inbox in folder.inboxes.values():
+            try:
+                observer.schedule(Wake(), str(inbox), recursive=False)
+            except OSError as fault:
+                ctx.log.warning("watch.unavailable", extra={"folder": str(inbox), "why": fault.strerror})
+    try:
+        observer.start()
+    except OSError as fault:
+        ctx.log.warning("watch.unavailable", extra={"why": fault.strerror})
+        return []
+    return [observer]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A step that is repeated until the service stops."""
+
+    name: str
+    step: Callable[[Service], None]
+    threads: int = 1
+
+
+LOOPS: tuple[Loop, ...] = (
+    Loop("sweep", sweep),
+    Loop("schedule", schedule),
+    Loop("worker", work_off, threads=0),
+    Loop("renewal", renew),
+    Loop("wake-up", listen),
+)
