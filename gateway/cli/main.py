@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("gateway.cli.look", "Check database, archive, units, money and stock."),
     "job": ("gateway.cli.work", "Run a job now: whole, for one RMA or order, or for a range."),
     "view": ("gateway.cli.view", "Show a file: raw, with names and meanings, or as a business document."),
-    "preview": ("gateway.cli.work", "What a file is, says and would cause, without taking it."),
+    "preview": ("gateway.cli.preview", "What a file is, says and would cause, without taking it."),
     "replay": ("gateway.cli.work", "Handle an archived or rejected file again."),
     "resend": ("gateway.cli.work", "Send a document again, byte for byte."),
     "attach": ("gateway.cli.work", "Bring an unmatched receipt to its RA."),

@@ -271,4 +271,4 @@ def _tell_flat(chunks: Iterable[bytes]) -> Told:
         return Told(what="Text without rows", findings=findings)
     header = list(rows[0].values.values())
     lines = ["; ".join(f"{name} {value}" for name, value in zip(header, row.values.values(), strict=False) if value) for row in rows[1:]]
-    return Told(what=f"A table with {len(header)} columns and {len(rows) - 1} rows: {', '.join(header)}", lines=tuple(lines), findings=findings)
+    return Told(what=f"A table with {len(header)} columns and {len(rows) - 1} row(s): {', '.join(header)}", lines=tuple(lines), findings=findings)
