@@ -177,6 +177,14 @@ class TransactionSet:
             self._segments = self._segments()
         return self._segments
 
+    def plain(self) -> list[list[str]]:
+        """The same as lists of segment id and elements, without positions: for a set found right as a whole, a quarter of the work."""
+        if self.raw is None:
+            return [[segment.tag, *segment.elements] for segment in self.segments]
+        separators = self.interchange.separators
+        text, element, terminator = self.raw.decode("ascii"), separators.element.decode("latin-1"), separators.terminator.decode("latin-1")
+        return [piece.split(element) for piece in text.split(text[text.rindex(terminator) :])[:-1]]
+
     @property
     def accepted(self) -> bool:
         """Whether it may be used: no finding is an error."""
