@@ -7,6 +7,7 @@ point. A fault in one document stops that document, a fault of the envelope stop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from gateway.folders import Claimed, NameTakenError
 from gateway.jobs import reading_edifact, reading_flat, reading_x12, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
-from gateway.mapping import outbound
+from gateway.mapping import outbound, readers
 from gateway.mapping.profiles import Profile
 from gateway.store import database, events, files, workqueue
 from gateway.store.files import File
@@ -104,8 +105,8 @@ def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     chunks = folder.read(file.place)
     head = next(folder.read(file.place), b"")
     kind = x12.sniff(head)
-    flat = reading_flat.kind_of(head, kind, profile)
-    if flat and kind not in ("x12", "edifact"):
+    flat = readers.flat_kind(head, kind, profile)
+    if flat:
         reading_flat.read(ctx, connection, reading, chunks, flat)
     elif kind == "x12" and (profile.x12 or profile.receive.x12):
         reading_x12.read(ctx, connection, reading, chunks)
@@ -205,6 +206,7 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "quarantine": "Dropping the right file into the right inbox is enough.",
     }
     facts = {
+        "first": first_sentence([*reading.problems, *reading.held]),
         "headline": headlines[outcome],
         "name": reading.file.name,
         "partner": reading.profile.partner,
@@ -214,6 +216,15 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "details": reading.details[:200],
     }
     return outbound.words(ctx.template("side.txt.j2"), facts)
+
+
+def first_sentence(problems: Sequence[Problem]) -> str:
+    """The first fault in one sentence: where, and what."""
+    if not problems:
+        return "Nothing is wrong with this file."
+    first = problems[0]
+    place = [first.document, first.where] if first.where not in ("", "the file", first.document) else [first.document]
+    return f"{', '.join(place)}: {first.message.strip().rstrip('.')}." + (f" There are {len(problems)} faults in all." if len(problems) > 1 else "")
 
 
 def shelve_file(ctx: Context, key: str) -> None:
