@@ -126,6 +126,11 @@ def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[
     return list_returns(connection, returns.c.rma.in_(inside))
 
 
+def closed_returns(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReturn]:
+    """Returns that Loop closed, all or within a time."""
+    return list_returns(connection, returns.c.state == "closed", *database.within(returns.c.closed_at, start, end))
+
+
 def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
     """Closed returns whose exchange order has not come yet."""
     return list_returns(connection, returns.c.exchange_state == "waiting for exchange order")
@@ -301,6 +306,11 @@ def list_receipts(connection: Connection, *criteria: Any) -> list[HeldReceipt]:
 def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     """The receipts that count for an RA."""
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
+
+
+def applied_receipts(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReceipt]:
+    """The receipts that count, all or those that arrived within a time."""
+    return list_receipts(connection, receipts.c.state == "applied", *database.within(receipts.c.arrived_at, start, end))
 
 
 def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) -> list[HeldReceipt]:
