@@ -151,6 +151,7 @@ class ServicePart(_Part):
     """The running service."""
 
     workers: int = 2
+    partners: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8484"
 
 
@@ -358,6 +359,11 @@ def check_together(settings: Settings, profiles: Mapping[str, Profile]) -> list[
         f"{FILE_NAME}: warehouse {w.code} names partner {w.partner}, but {settings.places.mappings}/ has no profile of it"
         for w in settings.warehouses
         if w.partner and w.partner not in profiles
+    ]
+    faults += [
+        f"{FILE_NAME}: service.partners names {name}, but {settings.places.mappings}/ has no profile of it"
+        for name in settings.service.partners
+        if name not in profiles
     ]
     sample = settings.merchant.ra_pattern.format(rma="9" * 8) + ("-1" if len(settings.warehouses) > 1 else "")
     for p in profiles.values():

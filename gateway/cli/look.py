@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import click
-from sqlalchemy import Connection
 
-from gateway import bootstrap, config
+from gateway.cli.book import reading_book
 from gateway.cli.options import day, say_json, table, with_config, with_json
-from gateway.daemon import lock
-from gateway.store import database
-from gateway.views import cases, health, records
-
-
-@contextmanager
-def _book(config_path: str | None) -> Iterator[Connection]:
-    """A reading connection to the workspace's book."""
-    workspace = config.load(config_path)
-    engine = bootstrap.open_book(workspace)
-    try:
-        with database.reading(engine) as connection:
-            yield connection
-    finally:
-        engine.dispose()
+from gateway.views import cases, records
 
 
 @click.command()
@@ -38,6 +21,10 @@ def status(config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway status --json
     """
+    from gateway import bootstrap, config
+    from gateway.daemon import lock
+    from gateway.views import health
+
     workspace = config.load(config_path)
     engine = bootstrap.open_book(workspace)
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
@@ -69,7 +56,7 @@ def find(text: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway find 77000001
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         hits = cases.find(connection, text)
     if as_json:
         say_json(hits)
@@ -91,7 +78,7 @@ def explain(rma: str, with_timeline: bool, config_path: str | None, as_json: boo
     \b
     Example:  gateway explain 77000003 --timeline
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
         sentences = cases.explain(connection, number)
         whole = cases.story(connection, number)
@@ -115,7 +102,7 @@ def trace(file: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway trace ATLAS_856_000000001.edi
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         found = cases.trace(connection, file)
     if as_json:
         say_json(found)
@@ -151,7 +138,7 @@ def export(kind: str | None, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway export --json --kind ras
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         found = records.export(connection, kind)
     if as_json or not kind:
         say_json(found)
@@ -174,6 +161,9 @@ def verify(start: datetime | None, end: datetime | None, config_path: str | None
     Example:  gateway verify
               gateway verify --from 2026-11-01 --to 2026-12-01 --json
     """
+    from gateway import bootstrap, config
+    from gateway.views import health
+
     workspace = config.load(config_path)
     engine = bootstrap.open_book(workspace)
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}

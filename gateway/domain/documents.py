@@ -170,6 +170,31 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockLine:
+    """A count of one item in one quality (`good`, `second`, empty when not said), or in an adjustment how it moved and the partner's reason code."""
+
+    stated: str
+    sku: str
+    quality: str
+    quantity: int
+    reason: str = ""
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReport:
+    """What a partner says it has (`kind` snapshot: 846, INVRPT) or how that changed (adjustment: 947); `warehouse` is ours, empty when unknown."""
+
+    partner: str
+    kind: str
+    number: str
+    reported_on: date
+    warehouse: str
+    lines: tuple[StockLine, ...]
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLine:
     """One line of a Shopify refund; amounts are for all its units, after discounts (shopify-api 3.3)."""
 

@@ -413,3 +413,23 @@ def add_order(connection: Connection, order: ExchangeOrder, *, matched_by: str, 
 def list_orders(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Exchange orders that meet the criteria."""
     return database.rows(connection, select(exchange_orders).where(*criteria).order_by(exchange_orders.c.order_id))
+
+
+def refunds_of(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """The refunds of a return, whatever became of them."""
+    return list_refunds(connection, refunds.c.rma == rma)
+
+
+def invoices_of(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """The credit invoices of a return."""
+    return list_invoices(connection, credit_invoices.c.rma == rma)
+
+
+def orders_of(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """The exchange orders of a return."""
+    return list_orders(connection, exchange_orders.c.rma == rma)
+
+
+def movements_of(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """The stock movements of a return."""
+    return movements(connection, stock_ledger.c.rma == rma)

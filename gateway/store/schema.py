@@ -53,19 +53,28 @@ authorizations = _table(
     Column("version", Integer, nullable=False),
     Column("partner", String(64), nullable=False, index=True),
     Column("warehouse", String(64), nullable=False),
-    Column("state", String(32), nullable=False, index=True),
+    Column("state", String(32), nullable=False),
     Column("hold", Text, nullable=False, default=""),
     Column("document", Text, nullable=False),
-    Column("created_at", String(40), nullable=False),
+    Column("currency", String(3), nullable=False, default=""),
+    Column("value_cents", Id, nullable=False, default=0),
+    Column("created_at", String(40), nullable=False, index=True),
     Column("sent_at", String(40)),
     Column("first_receipt_at", String(40), index=True),
     Column("wait_until", String(40), index=True),
+    Index("ix_authorizations_state", "state", "created_at", "ra"),
+)
+tracking_numbers = _table(
+    "tracking_numbers",
+    Column("number", String(80), primary_key=True),
+    Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True, index=True),
 )
 authorization_lines = _table(
     "authorization_lines",
     Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True),
     Column("sku", String(80), primary_key=True),
     Column("line_no", Integer, nullable=False),
+    Column("upc", String(80), nullable=False, default="", index=True),
     Column("expected", Integer, nullable=False),
     Column("good", Integer, nullable=False, default=0),
     Column("second", Integer, nullable=False, default=0),
@@ -87,8 +96,25 @@ receipts = _table(
     Column("file_id", Id, ForeignKey("files.id")),
     Column("document", Text, nullable=False),
     Column("received_on", String(10), nullable=False),
-    Column("arrived_at", String(40), nullable=False),
+    Column("arrived_at", String(40), nullable=False, index=True),
     UniqueConstraint("partner", "receipt_no", "content_key", name="uq_receipt_content"),
+)
+partner_stock = _table(
+    "partner_stock",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("file_id", Id, ForeignKey("files.id"), nullable=False),
+    Column("partner", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("number", String(80), nullable=False),
+    Column("reported_on", String(10), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("stated", String(80), nullable=False),
+    Column("sku", String(80), nullable=False, default=""),
+    Column("quality", String(8), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("reason", String(16), nullable=False, default=""),
+    Column("position", String(80), nullable=False, default=""),
+    Index("ix_partner_stock", "partner", "reported_on"),
 )
 decisions = _table(
     "decisions",
@@ -124,13 +150,21 @@ work_queue = _table(
     Column("due_at", String(40), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("state", String(12), nullable=False, default="ready"),
-    Column("owner", String(80)),
+    Column("owner", String(120)),
     Column("lease_until", String(40)),
     Column("fence", Id, nullable=False, default=0),
     Column("again", Boolean, nullable=False, default=False),
     Column("trouble", Text, nullable=False, default=""),
+    Column("partner", String(64), nullable=False, default=""),
     UniqueConstraint("job", "key", name="uq_work"),
-    Index("ix_work_due", "state", "due_at"),
+    Index("ix_work_due", "due_at", "id"),
+)
+leases = _table(
+    "leases",
+    Column("name", String(120), primary_key=True),
+    Column("owner", String(120), nullable=False, default=""),
+    Column("fence", Id, nullable=False),
+    Column("until", String(40), nullable=False),
 )
 files = _table(
     "files",
@@ -157,6 +191,7 @@ files = _table(
     Column("modified_at", String(40)),
     Column("arrived_at", String(40), nullable=False),
     Column("settled_at", String(40)),
+    Index("ix_files_outcome", "direction", "outcome", "id"),
 )
 file_documents = _table(
     "file_documents",
@@ -194,8 +229,9 @@ refunds = _table(
     Column("cash", String(24), nullable=False, default="0.00"),
     Column("refund_updated_at", String(40), nullable=False),
     Column("document", Text, nullable=False),
-    Column("imported_at", String(40)),
+    Column("imported_at", String(40), index=True),
     Column("seen_at", String(40), nullable=False),
+    Index("ix_refunds_seen", "seen_at", "refund_id"),
 )
 refund_lines = _table(
     "refund_lines",
@@ -270,7 +306,7 @@ stock_exports = _table(
 exchange_orders = _table(
     "exchange_orders",
     Column("order_id", String(64), primary_key=True),
-    Column("name", String(64), nullable=False),
+    Column("name", String(64), nullable=False, index=True),
     Column("rma", String(64), index=True),
     Column("original_order", String(64), nullable=False),
     Column("matched_by", Text, nullable=False),
@@ -331,6 +367,7 @@ events = _table(
     Column("text", Text, nullable=False),
     Column("facts", Text, nullable=False, default="{}"),
     Column("seal", String(64), nullable=False, default=""),
+    Index("ix_events_actor", "actor", "id"),
 )
 tasks = _table(
     "tasks",
@@ -340,6 +377,8 @@ tasks = _table(
     Column("rma", String(64), index=True),
     Column("text", Text, nullable=False),
     Column("advice", Text, nullable=False, default=""),
+    Column("owner", String(64), nullable=False, default=""),
+    Column("note", Text, nullable=False, default=""),
     Column("open", Boolean, nullable=False, index=True),
     Column("opened_at", String(40), nullable=False),
     Column("closed_at", String(40)),
@@ -383,4 +422,27 @@ schedule = _table(
     Column("due_at", String(40), nullable=False),
     Column("last_success_at", String(40)),
     Column("wait_seconds", Float, nullable=False, default=0),
+)
+users = _table(
+    "users",
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("locked_until", String(40)),
+    Column("created_at", String(40), nullable=False),
+    Column("signed_in_at", String(40)),
+)
+sessions = _table(
+    "sessions",
+    Column("token", String(64), primary_key=True),
+    Column("user", String(64), ForeignKey("users.name"), nullable=False, index=True),
+    Column("form_key", String(64), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("ends_at", String(40), nullable=False, index=True),
+)
+webhooks = _table(
+    "webhooks",
+    Column("key", String(80), primary_key=True),
+    Column("at", String(40), nullable=False, index=True),
 )
