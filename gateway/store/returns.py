@@ -131,6 +131,11 @@ def open_returns(connection: Connection, *, since: datetime) -> list[HeldReturn]
     return list_returns(connection, returns.c.state.in_(["open", "review"]), returns.c.updated_at >= database.instant(since))
 
 
+def closed_returns(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReturn]:
+    """Returns that Loop closed, all or within a time."""
+    return list_returns(connection, returns.c.state == "closed", *database.within(returns.c.closed_at, start, end))
+
+
 def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
     """Closed returns whose exchange order has not come yet."""
     return list_returns(connection, returns.c.exchange_state == "waiting for exchange order")
@@ -328,6 +333,11 @@ def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
 def test_receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     """The receipts that were tried on an RA while its partner was in testing."""
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "test")
+
+
+def applied_receipts(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReceipt]:
+    """The receipts that count, all or those that arrived within a time."""
+    return list_receipts(connection, receipts.c.state == "applied", *database.within(receipts.c.arrived_at, start, end))
 
 
 def receipts_of_return(connection: Connection, rma: str) -> list[HeldReceipt]:
