@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from sqlalchemy import Engine
 
 from gateway.clients.loop import Loop
 from gateway.clients.session import Pacer, Session
+from gateway.clients.sftp import Address
 from gateway.clients.shopify import Bucket, Shopify
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
@@ -27,7 +29,7 @@ from gateway.errors import PermanentError
 from gateway.folders import PartnerFolders
 from gateway.jobs.context import Context, Timing
 from gateway.mapping.profiles import Profile
-from gateway.store import database, ledger, workqueue
+from gateway.store import database, ledger, remote, workqueue
 
 MINUTE = 60.0
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -65,6 +67,7 @@ def take_back(workspace: Workspace, ctx: Context) -> None:
     """Free the work that a killed process of this data folder still holds; call it only with the folder's lock held."""
     with database.writing(ctx.engine) as connection:
         workqueue.release_all(connection, owner_prefix=place_name(workspace), now=ctx.now())
+        remote.release_all(connection, owner_prefix=place_name(workspace))
 
 
 def open_book(workspace: Workspace) -> Engine:
@@ -98,6 +101,7 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         template=template_reader(workspace),
         local=lambda at: at.astimezone(zone),
         log=logging.getLogger("gateway"),
+        servers={name: partial(make_address, workspace, profile) for name, profile in workspace.profiles.items() if profile.sftp},
     )
 
 
@@ -167,6 +171,24 @@ def token_fetcher(workspace: Workspace, session: Session) -> Callable[[], str]:
 
     part = workspace.settings.shopify
     return lambda: fetch_access_token(session, client_id=workspace.secret(part.client_id), client_secret=workspace.secret(part.client_secret))
+
+
+def make_address(workspace: Workspace, profile: Profile) -> Address:
+    """Where a partner's SFTP server is, with its secrets; they are read when they are used."""
+    part = profile.sftp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [sftp] in its profile")
+    key, password = (workspace.secret(ref) if ref else "" for ref in (part.key, part.password))
+    if not key and not password:
+        raise BrokenSettingsError(f"{profile.partner}: the secret {part.key or part.password} of [sftp] is not there")
+    plain = ("host", "port", "user", "channels", "connect_seconds", "answer_seconds", "keep_alive_seconds")
+    return Address(
+        **{name: getattr(part, name) for name in plain},
+        key=key,
+        password=password,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        host_keys=part.host_key,
+    )
 
 
 def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from gateway.clients.loop import Loop
+from gateway.clients.sftp import Address
 from gateway.clients.shopify import Shopify
 from gateway.domain.authorizing import Places
 from gateway.domain.documents import Policy
@@ -55,6 +56,7 @@ class Context:
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
     log: logging.Logger
+    servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import PermanentError
+from gateway.mapping.exchange_parts import Limits, Pgp, Sftp, Unpack
 
 RA_LIMITS = {"856": 30, "943": 22, "180": 30, "csv": 60}
 DEPOSITOR_ORDER_LIMIT = 22  # element 285, where a 944 echoes the RA number
@@ -59,6 +60,8 @@ class Folders(_Part):
     settle_seconds: float = 5.0
     temporary: tuple[str, ...] = ("*.tmp", "*.part", "*.partial", "*.filepart", ".*", "~*")
     trigger: str = ""
+    watch: Literal["events", "polling", "off"] = "events"
+    share: bool = False
 
 
 class Send(_Part):
@@ -158,6 +161,10 @@ class Profile(_Part):
     send: Send = Send()
     receive: Receive = Receive()
     cross_references: dict[str, str] = {}
+    sftp: Sftp | None = None
+    unpack: Unpack = Unpack()
+    pgp: Pgp | None = None
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:

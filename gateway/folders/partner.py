@@ -13,12 +13,8 @@ folders beside them are used. No name here is trusted: it is a name in a folder,
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import fnmatch
 import hashlib
 import os
-import re
 import stat
 import threading
 import uuid
@@ -28,25 +24,19 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.edi import x12
-from gateway.errors import PermanentError, TemporaryError
+from gateway.folders import naming
+from gateway.folders.durable import (
+    CHUNK,
+    FolderTroubleError,
+    GoneError,
+    durable_write,
+    free_name,
+    rename_new,
+    sync_folder,
+)
+from gateway.folders.naming import safe_name
 
-CHUNK = 256 * 1024
 HEAD, TAIL = 4096, 64 * 1024
-RENAME_NOREPLACE = 1
-AT_FDCWD = -100
-RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"COM{n}" for n in range(1, 10)), *(f"LPT{n}" for n in range(1, 10))}
-
-
-class FolderTroubleError(TemporaryError):
-    """A folder is missing, read-only, full or unreachable; this partner pauses and goes on by itself when it is back."""
-
-
-class NameTakenError(PermanentError):
-    """A file with this name is there already; it is never overwritten."""
-
-
-class GoneError(PermanentError):
-    """The file is no longer where it was left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +98,11 @@ class PartnerFolders:
                     f"{self.partner}: the folder {path} cannot be written ({fault.strerror}); give the service write access"
                 ) from fault
 
+    def check(self, folder: Path) -> None:
+        """Refuse to work in a folder that is gone."""
+        if not folder.is_dir():
+            raise FolderTroubleError(f"{self.partner}: the folder {folder} is not there; mount its share, or make it again")
+
     def claim_settled(self, *, now: float) -> list[Claimed]:
         """Take every file that is ready; `now` is a monotonic clock in seconds."""
         claimed = []
@@ -164,7 +159,7 @@ class PartnerFolders:
 
     def is_temporary(self, name: str) -> bool:
         """Whether a name says that its file is still being written; such names belong to whoever writes them."""
-        return any(fnmatch.fnmatch(name.lower(), pattern) for pattern in self.temporary)
+        return naming.is_temporary(name, self.temporary)
 
     def _forget_all_but(self, inbox: Path, present: dict[Path, os.stat_result]) -> None:
         for path in [p for p in self._seen if p.parent == inbox and p not in present]:
@@ -294,72 +289,3 @@ class PartnerFolders:
         rename_new(self.staging / name, outbox / name)
         sync_folder(outbox)
         sync_folder(self.staging)
-
-
-def safe_name(name: str) -> str:
-    """A name that any file system takes: no separators, no control characters, no reserved device names."""
-    clean = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).rstrip(". ") or "_"
-    return f"_{clean}" if clean.split(".", 1)[0].upper() in RESERVED else clean[:200]
-
-
-def free_name(folder: Path, name: str) -> Path:
-    """A name that is not taken in the folder."""
-    path, number = folder / name, 2
-    while path.exists():
-        path = folder / f"{Path(name).stem}~{number}{Path(name).suffix}"
-        number += 1
-    return path
-
-
-def durable_write(path: Path, content: bytes) -> None:
-    """Write, flush to the disk, rename into place, flush the folder."""
-    temporary = path.with_name(f".{path.name}.tmp")  # the same name each time: what a crash left is written over
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as fault:
-        temporary.unlink(missing_ok=True)
-        raise FolderTroubleError(f"{path.parent} cannot be written ({fault.strerror})") from fault
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk (Windows does it by itself and offers no call)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def rename_new(source: Path, target: Path) -> None:
-    """Rename, never over an existing file: in one system call where the kernel offers it."""
-    try:
-        if os.name == "nt" or not _rename_noreplace(source, target):
-            if target.exists():
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-            os.rename(source, target)
-    except FileExistsError as fault:
-        raise NameTakenError(f"{target.name} is already in {target.parent}; it is not overwritten") from fault
-    except FileNotFoundError as fault:
-        raise GoneError(f"{source.name} is no longer in {source.parent}") from fault
-    except OSError as fault:
-        raise FolderTroubleError(f"{source.name} could not be moved to {target.parent} ({fault.strerror})") from fault
-
-
-def _rename_noreplace(source: Path, target: Path) -> bool:
-    """renameat2(RENAME_NOREPLACE), Linux; False where it is not offered."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if call is None:
-        return False
-    if call(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL):
-        return False
-    raise OSError(code, os.strerror(code), str(target))
