@@ -11,8 +11,8 @@ from gateway.daemon.loops import LOOK_SECONDS, Service
 from gateway.errors import GatewayError
 from gateway.folders import FolderTroubleError, exchange
 from gateway.jobs import sync
+from gateway.jobs.carrying import Sync
 from gateway.jobs.context import Context
-from gateway.jobs.sync import Sync
 
 
 def sync_all(service: Service) -> None:

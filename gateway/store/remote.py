@@ -8,7 +8,7 @@ two processes one goes on. `stamp` is size and time of change: the same name wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,18 @@ class Carried:
     changed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A file that is to be carried."""
+
+    partner: str
+    direction: str
+    folder: str
+    name: str
+    stamp: str
+    size: int
+
+
 def _carried(row: dict[str, Any]) -> Carried:
     fields = {name: row[name] for name in Carried.__dataclass_fields__ if name != "changed_at"}
     return Carried(**fields, changed_at=database.moment(row["changed_at"]))
@@ -56,13 +68,11 @@ def open_files(connection: Connection, *, partner: str) -> list[Carried]:
     return [_carried(row) for row in rows]
 
 
-def claim(  # noqa: PLR0913 - a file is known by these
-    connection: Connection, *, partner: str, direction: str, folder: str, name: str, stamp: str, size: int, owner: str, now: datetime, seconds: float
-) -> Carried | None:
+def claim(connection: Connection, wanted: Wanted, *, owner: str, now: datetime, seconds: float) -> Carried | None:
     """Claim a file for carrying, new or left by a claimer whose lease ran out; None when another has it. A file that is done is given back as it is."""
     at, until = database.instant(now), database.instant(now + timedelta(seconds=seconds))
-    key = {"partner": partner, "direction": direction, "folder": folder, "name": name, "stamp": stamp}
-    fresh = {"size": size, "state": "moving", "owner": owner, "lease_until": until, "fence": 1, "started_at": at, "changed_at": at}
+    key = asdict(wanted)
+    fresh = {"size": key.pop("size"), "state": "moving", "owner": owner, "lease_until": until, "fence": 1, "started_at": at, "changed_at": at}
     made = database.insert_new(connection, remote, key | fresh)
     row = database.row(connection, select(remote).where(*(remote.c[column] == value for column, value in key.items())))
     if row is None or made is not None or row["state"] == "done":

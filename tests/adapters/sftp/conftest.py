@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.jobs.carrying import Sync
 from gateway.jobs.context import Tally
-from gateway.jobs.sync import Sync, sync_partner
+from gateway.jobs.sync import sync_partner
 from tests.adapters.sftp.server import SSHD, Server, Wire
 from tests.stage import Stage
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_an_upload_goes_on_after_a_break(server: Server, make_exchange: Callable
     assert (exchange.to_them / "big.edi").read_bytes() == body()
     assert names(exchange.to_them) == ["big.edi"]
     assert wire.cuts == 1
-    assert cut < 300_000 or seen[0] > cut // 3
+    assert cut < 300_000 or seen[0] > 100_000  # it did not begin again
 
 
 @pytest.mark.parametrize("cut", [200_000, 1_500_000, 2_990_000])
@@ -185,7 +186,7 @@ def test_a_download_goes_on_after_a_break(server: Server, make_exchange: Callabl
     assert exchange.pass_().done == 1
     assert (exchange.inbox / "big.edi").read_bytes() == body()
     assert (names(exchange.inbox), names(exchange.to_us)) == (["big.edi"], [])
-    assert cut < 300_000 or seen[0] > cut // 3
+    assert cut < 300_000 or seen[0] > 100_000  # it did not begin again
 
 
 @pytest.mark.parametrize("cut", range(3_000, 12_000, 450))
@@ -197,11 +198,11 @@ def test_a_break_at_any_moment_sends_once_and_takes_once(
     for number in range(5):
         (exchange.outbox / f"out{number}.edi").write_bytes(b"ours %d" % number)
         (exchange.to_us / f"in{number}.edi").write_bytes(b"theirs %d" % number)
-    for attempt in range(4):
-        try:
+    for limit in (cut * 2, None, None):
+        with contextlib.suppress(ServerTroubleError):
             exchange.pass_()
-        except ServerTroubleError:
-            wire.cut_down = None if attempt else cut * 2
+        wire.cut_down = limit
+    exchange.sync.close()
     exchange.pass_()
     assert names(exchange.to_them) == [f"out{number}.edi" for number in range(5)]
     assert names(exchange.inbox) == [f"in{number}.edi" for number in range(5)]
