@@ -8,11 +8,12 @@ two processes one goes on. `stamp` is size and time of change: the same name wit
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, not_, select, update
 
 from gateway.store import database
 from gateway.store.schema import remote_files as remote
@@ -111,10 +112,11 @@ def is_sent(connection: Connection, *, partner: str, folder: str, name: str) -> 
     return connection.execute(select(remote.c.id).where(*where).limit(1)).first() is not None
 
 
-def release_all(connection: Connection, *, owner_prefix: str) -> None:
-    """Free what a process that is gone still held."""
-    mine = (remote.c.owner.startswith(owner_prefix, autoescape=True)) & (remote.c.state != "done")
-    connection.execute(update(remote).where(mine).values(owner="", lease_until="", fence=remote.c.fence + 1))
+def release_all(connection: Connection, *, owner_prefix: str, but: Collection[str] = ()) -> None:
+    """Free what a process that is gone still held, but not what those that live hold."""
+    others = [not_(remote.c.owner.startswith(owner, autoescape=True)) for owner in but]
+    mine = (remote.c.owner.startswith(owner_prefix, autoescape=True), remote.c.state != "done")
+    connection.execute(update(remote).where(*mine, *others).values(owner="", lease_until="", fence=remote.c.fence + 1))
 
 
 def count(connection: Connection, *, partner: str) -> dict[str, int]:
