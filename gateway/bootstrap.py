@@ -23,7 +23,11 @@ from sqlalchemy import Engine
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
-from gateway.folders import PartnerFolders
+from gateway.folders import PartnerFolders, pgp
+from gateway.folders.pacing import Pace
+from gateway.folders.packing import Packing
+from gateway.folders.pgp import Keyring
+from gateway.folders.unpacking import Room
 from gateway.mapping.profiles import Profile
 from gateway.store import database, leases, ledger, remote, workqueue
 
@@ -228,6 +232,39 @@ def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
         settle_seconds=part.settle_seconds,
         temporary=part.temporary,
         trigger=part.trigger,
+        share=part.share,
+        packing=make_packing(workspace, profile),
+        seal=make_seal(workspace, profile),
+        pace=Pace(files_a_minute=profile.limits.files_a_minute, bytes_a_minute=profile.limits.bytes_a_minute),
+    )
+
+
+def make_packing(workspace: Workspace, profile: Profile) -> Packing | None:
+    """What a partner may pack and encrypt; None where it is set up for neither."""
+    part = profile.unpack
+    keyring = make_keyring(workspace, profile) if profile.pgp and profile.pgp.decrypt else None
+    if not part.kinds and keyring is None:
+        return None
+    return Packing(kinds=part.kinds, room=Room(largest=part.largest, ratio=part.ratio, count=part.count), keyring=keyring)
+
+
+def make_seal(workspace: Workspace, profile: Profile) -> Callable[[bytes], bytes] | None:
+    """How files to a partner are encrypted; None where they are not."""
+    return partial(pgp.seal, make_keyring(workspace, profile)) if profile.pgp and profile.pgp.recipient else None
+
+
+def make_keyring(workspace: Workspace, profile: Profile) -> Keyring:
+    """A partner's PGP keys."""
+    part = profile.pgp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [pgp] in its profile")
+    return Keyring(
+        folder=workspace.root / part.keyring,
+        program=part.program,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        signers=part.signers,
+        recipient=part.recipient,
+        sign_with=part.sign_with,
     )
 
 
