@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -22,13 +23,18 @@ from sqlalchemy import Engine
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
-from gateway.folders import PartnerFolders
+from gateway.folders import PartnerFolders, pgp
+from gateway.folders.pacing import Pace
+from gateway.folders.packing import Packing
+from gateway.folders.pgp import Keyring
+from gateway.folders.unpacking import Room
 from gateway.mapping.profiles import Profile
-from gateway.store import database, leases, ledger, workqueue
+from gateway.store import database, leases, ledger, remote, workqueue
 
 if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that a command that only looks does not pay for them
     from gateway.clients.loop import Loop
     from gateway.clients.session import Session
+    from gateway.clients.sftp import Address
     from gateway.clients.shopify import Shopify
     from gateway.jobs.context import Context
 
@@ -75,6 +81,7 @@ def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = (
     with database.writing(ctx.engine) as connection:
         workqueue.release_all(connection, owner_prefix=place_name(workspace), but=living, now=ctx.now())
         leases.release_all(connection, owner_prefix=place_name(workspace), but=living)
+        remote.release_all(connection, owner_prefix=place_name(workspace), but=living)
 
 
 def open_book(workspace: Workspace) -> Engine:
@@ -111,6 +118,7 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         local=lambda at: at.astimezone(zone),
         log=logging.getLogger("gateway"),
         compare_hour=settings.merchant.compare_hour,
+        servers={name: partial(make_address, workspace, profile) for name, profile in workspace.profiles.items() if profile.sftp},
     )
 
 
@@ -188,6 +196,26 @@ def token_fetcher(workspace: Workspace, session: Session) -> Callable[[], str]:
     return lambda: fetch_access_token(session, client_id=workspace.secret(part.client_id), client_secret=workspace.secret(part.client_secret))
 
 
+def make_address(workspace: Workspace, profile: Profile) -> Address:
+    """Where a partner's SFTP server is, with its secrets; they are read when they are used."""
+    from gateway.clients.sftp import Address
+
+    part = profile.sftp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [sftp] in its profile")
+    key, password = (workspace.secret(ref) if ref else "" for ref in (part.key, part.password))
+    if not key and not password:
+        raise BrokenSettingsError(f"{profile.partner}: the secret {part.key or part.password} of [sftp] is not there")
+    plain = ("host", "port", "user", "channels", "connect_seconds", "answer_seconds", "keep_alive_seconds")
+    return Address(
+        **{name: getattr(part, name) for name in plain},
+        key=key,
+        password=password,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        host_keys=part.host_key,
+    )
+
+
 def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
     """The folders of a partner."""
     places, part = workspace.settings.places, profile.folders
@@ -205,6 +233,39 @@ def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
         settle_seconds=part.settle_seconds,
         temporary=part.temporary,
         trigger=part.trigger,
+        share=part.share,
+        packing=make_packing(workspace, profile),
+        seal=make_seal(workspace, profile),
+        pace=Pace(files_a_minute=profile.limits.files_a_minute, bytes_a_minute=profile.limits.bytes_a_minute),
+    )
+
+
+def make_packing(workspace: Workspace, profile: Profile) -> Packing | None:
+    """What a partner may pack and encrypt; None where it is set up for neither."""
+    part = profile.unpack
+    keyring = make_keyring(workspace, profile) if profile.pgp and profile.pgp.decrypt else None
+    if not part.kinds and keyring is None:
+        return None
+    return Packing(kinds=part.kinds, room=Room(largest=part.largest, ratio=part.ratio, count=part.count), keyring=keyring)
+
+
+def make_seal(workspace: Workspace, profile: Profile) -> Callable[[bytes], bytes] | None:
+    """How files to a partner are encrypted; None where they are not."""
+    return partial(pgp.seal, make_keyring(workspace, profile)) if profile.pgp and profile.pgp.recipient else None
+
+
+def make_keyring(workspace: Workspace, profile: Profile) -> Keyring:
+    """A partner's PGP keys."""
+    part = profile.pgp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [pgp] in its profile")
+    return Keyring(
+        folder=workspace.root / part.keyring,
+        program=part.program,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        signers=part.signers,
+        recipient=part.recipient,
+        sign_with=part.sign_with,
     )
 
 

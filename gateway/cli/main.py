@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("gateway.cli.work", "Repeat a failed step."),
     "close": ("gateway.cli.work", "Close an RA by hand."),
     "check-config": ("gateway.cli.setup", "Check gateway.toml, profiles, items and templates as a whole."),
+    "partner": ("gateway.cli.partner", "Trading partners: set up, look at, try out, sync with their servers."),
     "init": ("gateway.cli.setup", "Make a workspace."),
     "demo": ("gateway.cli.trial", "See four returns live their whole life, offline."),
     "simulate": ("gateway.cli.trial", "Run a simulated Loop, Shopify and partners on this machine."),

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from gateway.daemon.holding import Holding
-from gateway.daemon.loops import LOOK_SECONDS, LOOPS, Service, plan, take, watch
+from gateway.daemon.loops import LOOK_SECONDS, LOOPS, Loop, Service, plan, take, watch
+from gateway.daemon.syncing import sync_all
 from gateway.errors import GatewayError, TemporaryError
 from gateway.jobs import SCHEDULED
 from gateway.jobs.context import Context, Tally
@@ -53,7 +54,7 @@ def run(service: Service, tell_ready: Callable[[bool], None], *, serve: Callable
 
 
 def _threads(service: Service, serve: Callable[[threading.Event], None] | None) -> Iterator[threading.Thread]:
-    for loop in LOOPS:
+    for loop in (*LOOPS, Loop("sftp", sync_all)):
         for number in range(loop.threads or service.workers):
             name = f"{loop.name}-{number}" if loop.threads != 1 else loop.name
             yield threading.Thread(target=repeat, args=(service, lambda step=loop.step: step(service)), name=name, daemon=True)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from gateway.clients.loop import Loop
+from gateway.clients.sftp import Address
 from gateway.clients.shopify import Shopify
 from gateway.domain.authorizing import Places
 from gateway.domain.documents import Policy
@@ -56,6 +57,7 @@ class Context:
     local: Callable[[datetime], datetime]
     log: logging.Logger
     compare_hour: int = 2
+    servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import PermanentError
+from gateway.mapping.exchange_parts import Limits, Pgp, Sftp, Unpack
 from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profile_parts import (
     KINDS,
@@ -78,6 +79,8 @@ class Folders(_Part):
     settle_seconds: float = 5.0
     temporary: tuple[str, ...] = ("*.tmp", "*.part", "*.partial", "*.filepart", ".*", "~*")
     trigger: str = ""
+    watch: Literal["events", "polling", "off"] = "events"
+    share: bool = False
 
 
 class Purposes(_Part):
@@ -205,6 +208,10 @@ class Profile(_Part):
     receive: Receive = Receive()
     cross_references: dict[str, str] = {}
     policy: PolicyPart = PolicyPart()
+    sftp: Sftp | None = None
+    unpack: Unpack = Unpack()
+    pgp: Pgp | None = None
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:

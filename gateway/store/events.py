@@ -178,6 +178,11 @@ def resolve_alert(connection: Connection, kind: str, subject: str, *, at: dateti
     return connection.execute(update(alerts).where(same).values(open=False, last_at=database.instant(at))).rowcount > 0
 
 
+def open_alerts(connection: Connection, *, kind: str) -> list[dict[str, Any]]:
+    """Open alerts of a kind."""
+    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True), alerts.c.kind == kind))
+
+
 def list_alerts(connection: Connection) -> list[dict[str, Any]]:
     """Every alert, oldest first."""
     return database.rows(connection, select(alerts).order_by(alerts.c.id))

@@ -193,6 +193,26 @@ files = _table(
     Column("settled_at", String(40)),
     Index("ix_files_outcome", "direction", "outcome", "id"),
 )
+remote_files = _table(
+    "remote_files",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("partner", String(64), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("folder", String(16), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("stamp", String(64), nullable=False),
+    Column("size", Id, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("remote_name", String(255), nullable=False, default=""),
+    Column("local_name", String(255), nullable=False, default=""),
+    Column("trouble", Text, nullable=False, default=""),
+    Column("owner", String(120), nullable=False, default=""),
+    Column("lease_until", String(40), nullable=False, default=""),
+    Column("fence", Id, nullable=False, default=0),
+    Column("started_at", String(40), nullable=False),
+    Column("changed_at", String(40), nullable=False),
+    UniqueConstraint("partner", "direction", "folder", "name", "stamp", name="uq_remote_file"),
+)
 file_documents = _table(
     "file_documents",
     Column("id", Id, primary_key=True, autoincrement=True),
