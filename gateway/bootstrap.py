@@ -77,7 +77,7 @@ def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = (
 def open_book(workspace: Workspace) -> Engine:
     """Open and, where needed, make or bring forward the database."""
     workspace.var.mkdir(parents=True, exist_ok=True)
-    engine = database.connect(workspace.database_url)
+    engine = database.connect(workspace.database_url, idle_seconds=workspace.settings.periods.lease)
     database.migrate(engine)
     return engine
 

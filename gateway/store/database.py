@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.errors import PermanentError, TemporaryError
 
 BUSY_SECONDS = 30
-IDLE_SECONDS = 300  # a transaction that does nothing for so long is ended by PostgreSQL: its process was stopped or cut off
+IDLE_SECONDS = 300.0
 MIGRATING = 5_200_944  # the advisory lock of whoever brings the tables forward
 WAKE = "gateway_work"  # the channel on which PostgreSQL tells that work was queued
 # SQLite's result codes (the low byte) and PostgreSQL's classes of SQLSTATE for what passes by itself
@@ -45,11 +46,15 @@ class BookTroubleError(TemporaryError):
     """The database cannot be reached or written just now; nothing of the transaction was kept."""
 
 
-def connect(url: str) -> Engine:
-    """Open the book; makes a missing SQLite file, not its tables (see `migrate`)."""
+def connect(url: str, *, idle_seconds: float = IDLE_SECONDS) -> Engine:
+    """Open the book; makes a missing SQLite file, not its tables (see `migrate`).
+
+    A transaction that does nothing for `idle_seconds` is ended by PostgreSQL: its process was stopped or cut off, and must hold nobody up for longer
+    than its lease.
+    """
     if not url.startswith("sqlite"):
         engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
-        event.listen(engine, "connect", _set_up_postgres)
+        event.listen(engine, "connect", partial(_set_up_postgres, idle_seconds))
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _set_up_sqlite)
@@ -65,8 +70,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _set_up_postgres(connection: Any, _record: object) -> None:
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+def _set_up_postgres(idle_seconds: float, connection: Any, _record: object) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{idle_seconds * 1000:.0f}ms'")
     connection.commit()
 
 
@@ -198,8 +203,9 @@ def row(connection: Connection, statement: Any) -> dict[str, Any] | None:
 
 
 def lock_row(connection: Connection, statement: Any) -> Any:
-    """A select that keeps its rows locked until the commit; on SQLite the writing transaction already has."""
-    return statement.with_for_update() if connection.dialect.name == "postgresql" else statement
+    """A select that keeps its rows locked until the commit; on SQLite the writing transaction already has, and a reading one locks nothing."""
+    locks = connection.dialect.name == "postgresql" and not connection.get_execution_options().get("reading")
+    return statement.with_for_update() if locks else statement
 
 
 def lock_free_rows(connection: Connection, statement: Any) -> Any:

@@ -79,7 +79,9 @@ def _digest(before: str, row: dict[str, Any]) -> str:
 
 
 def seal(connection: Connection) -> int:
-    """Seal the events that have none yet, in order; how many were sealed."""
+    """Seal the events that have none yet, in order; how many were sealed. Waits a moment for writers at work, so that no earlier number comes in later."""
+    if not database.lock_briefly(connection, events):
+        return 0
     last = connection.execute(select(events.c.seal).where(events.c.seal != "").order_by(events.c.id.desc()).limit(1)).scalar() or ""
     count = 0
     for row in list_events(connection, events.c.seal == ""):

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
 )
 
 metadata = MetaData()
@@ -61,6 +62,7 @@ authorizations = _table(
     Column("first_receipt_at", String(40), index=True),
     Column("wait_until", String(40), index=True),
 )
+Index("ix_authorizations_upper", func.upper(authorizations.c.ra))
 authorization_lines = _table(
     "authorization_lines",
     Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True),
