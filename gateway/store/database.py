@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, inspect, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import PermanentError, TemporaryError
@@ -136,7 +135,7 @@ def passing(error: DBAPIError) -> str | None:
 
 def migrate(engine: Engine) -> None:
     """Bring the tables to this version, in one transaction."""
-    if _is_current(engine):
+    if is_current(engine):
         return
     from alembic import command
     from alembic.config import Config
@@ -160,7 +159,8 @@ def migrate(engine: Engine) -> None:
             raise PermanentError(f"the database could not be brought to this version: {error}") from error
 
 
-def _is_current(engine: Engine) -> bool:
+def is_current(engine: Engine) -> bool:
+    """Whether the tables are of this version."""
     with engine.connect().execution_options(reading=True) as connection:
         if not inspect(connection).has_table("alembic_version"):
             return False
@@ -173,9 +173,20 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def _dialect(connection: Connection) -> Any:
+    """The statements of the database in use; the other dialect is not imported, which takes a tenth of a second."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite
+
+
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
     """Insert a row unless one with the same unique key is there; its key when inserted, None when not."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    dialect = _dialect(connection)
     key = next(iter(table.primary_key.columns))
     statement = dialect.insert(table).values(**row).on_conflict_do_nothing().returning(key)
     found = connection.execute(statement).first()
@@ -184,7 +195,7 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert a row, or replace the one with the same primary key."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    dialect = _dialect(connection)
     keys = [column.name for column in table.primary_key.columns]
     statement = dialect.insert(table).values(**row)
     rest = {name: value for name, value in row.items() if name not in keys}
