@@ -184,6 +184,26 @@ def _dialect(connection: Connection) -> Any:
     return sqlite
 
 
+class UsedDatabaseError(PermanentError):
+    """The database holds tables already; name an empty one, so that nothing of yours is touched."""
+
+
+def require_empty(engine: Engine) -> None:
+    """Refuse a database that has tables."""
+    with engine.connect() as connection:
+        if inspect(connection).get_table_names():
+            raise UsedDatabaseError
+
+
+def clear(engine: Engine) -> None:
+    """Take every table of the book out of a database that is only for trying."""
+    from gateway.store.schema import metadata
+
+    with engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+
+
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
     """Insert a row unless one with the same unique key is there; its key when inserted, None when not."""
     dialect = _dialect(connection)
