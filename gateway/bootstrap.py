@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import logging.handlers
 import os
@@ -23,6 +22,7 @@ from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
 from gateway.folders import PartnerFolders
+from gateway.logs import JsonLines
 from gateway.mapping.profiles import Profile
 from gateway.store import database, leases, ledger, workqueue
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that 
     from gateway.jobs.context import Context
 
 MINUTE = 60.0
+SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 MOST_INSTANCES = 64
 DEFAULTS = Path(__file__).parent / "defaults"
 SOURCE_TREE = Path(__file__).parent.parent
@@ -219,19 +220,11 @@ def require_keys(workspace: Workspace) -> None:
         raise BrokenSettingsError("missing: " + "; ".join(missing) + ". Set the environment variable or name another place in gateway.toml")
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, event word, and its identifiers."""
-
-    STANDARD = frozenset(vars(logging.makeLogRecord({})))
-
-    def format(self, record: logging.LogRecord) -> str:
-        """A record as JSON; what was passed as `extra` becomes its fields."""
-        entry = {"at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"), "level": record.levelname.lower()}
-        entry["event"] = record.getMessage()
-        entry |= {k: v for k, v in vars(record).items() if k not in self.STANDARD and k not in ("message", "asctime", "taskName")}
-        if record.exc_info:
-            entry["trace"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+def secrets(workspace: Workspace) -> list[str]:
+    """The values of every secret in use, so that no log shows one."""
+    loop, shopify = workspace.settings.loop, workspace.settings.shopify
+    found = [workspace.secret(reference) for reference in (loop.api_key, shopify.token, shopify.client_id, shopify.client_secret)]
+    return [*found, *(value for name, value in workspace.environment.items() if name.startswith("GATEWAY_") and name.endswith(SECRET_NAMES))]
 
 
 def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
@@ -247,5 +240,5 @@ def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
     log.setLevel(logging.INFO)
     log.handlers.clear()
     for handler in handlers:
-        handler.setFormatter(JsonLines())
+        handler.setFormatter(JsonLines(secrets(workspace)))
         log.addHandler(handler)

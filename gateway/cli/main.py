@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-config": ("gateway.cli.setup", "Check gateway.toml, profiles, items and templates as a whole."),
     "init": ("gateway.cli.setup", "Make a workspace."),
     "demo": ("gateway.cli.trial", "See four returns live their whole life, offline."),
+    "service": ("gateway.cli.register", "Install, remove or show the gateway as a service of this system."),
     "drill": ("gateway.cli.drill", "Break a life cycle everywhere and compare with a calm one."),
     "simulate": ("gateway.cli.trial", "Run a simulated Loop, Shopify and partners on this machine."),
 }

@@ -54,7 +54,7 @@ class Context:
     compare_before_write: bool
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
-    log: logging.Logger
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

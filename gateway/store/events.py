@@ -208,8 +208,10 @@ def due_jobs(connection: Connection, *, now: datetime) -> list[str]:
 
 
 def plan_job(connection: Connection, job: str, *, due_at: datetime) -> None:
-    """Put a job on the schedule unless it is there."""
-    database.insert_new(connection, schedule, {"job": job, "due_at": database.instant(due_at)})
+    """Put a job on the schedule; one that is there keeps its time, unless that is later than it would be now."""
+    due = database.instant(due_at)
+    if database.insert_new(connection, schedule, {"job": job, "due_at": due}) is None:
+        connection.execute(update(schedule).where(schedule.c.job == job, schedule.c.due_at > due).values(due_at=due))
 
 
 def take_slot(connection: Connection, job: str, *, now: datetime, next_at: datetime) -> bool:
