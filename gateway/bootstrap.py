@@ -80,10 +80,15 @@ def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = (
 
 def open_book(workspace: Workspace) -> Engine:
     """Open and, where needed, make or bring forward the database."""
-    workspace.var.mkdir(parents=True, exist_ok=True)
-    engine = database.connect(workspace.database_url, idle_seconds=workspace.settings.periods.lease)
-    database.migrate(engine)
+    engine = connect_book(workspace)
+    database.migrate(engine, keep_in=workspace.var / "backup")
     return engine
+
+
+def connect_book(workspace: Workspace) -> Engine:
+    """The database as it is, without making or changing a table."""
+    workspace.var.mkdir(parents=True, exist_ok=True)
+    return database.connect(workspace.database_url, idle_seconds=workspace.settings.periods.lease)
 
 
 def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> Context:

@@ -133,10 +133,12 @@ def passing(error: DBAPIError) -> str | None:
     return str(error.orig).strip().partition("\n")[0] if state[:2] in PASSING_POSTGRES or state == "25P03" else None
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables to this version, in one transaction."""
+def migrate(engine: Engine, *, keep_in: Path | None = None) -> None:
+    """Bring the tables to this version, in one transaction; a SQLite book that has an older one is copied into `keep_in` first."""
     if is_current(engine):
         return
+    if keep_in is not None and engine.dialect.name == "sqlite":
+        keep_before(engine, keep_in)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -157,6 +159,21 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise PermanentError(f"the database could not be brought to this version: {error}") from error
+
+
+def keep_before(engine: Engine, folder: Path) -> Path | None:
+    """Copy a book of an older version beside itself before it is changed; None when there is none yet. On PostgreSQL whoever upgrades has a backup made."""
+    from gateway.store import copying
+
+    with engine.connect().execution_options(reading=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"gateway.db.before-{version}-to-{REVISION}"
+    if not kept.exists():
+        copying.copy_file(engine, kept)
+    return kept
 
 
 def is_current(engine: Engine) -> bool:

@@ -82,13 +82,18 @@ def seal(connection: Connection) -> int:
     """Seal the events that have none yet, in order; how many were sealed. Waits a moment for writers at work, so that no earlier number comes in later."""
     if not database.lock_briefly(connection, events):
         return 0
-    last = connection.execute(select(events.c.seal).where(events.c.seal != "").order_by(events.c.id.desc()).limit(1)).scalar() or ""
+    last = last_seal(connection)
     count = 0
     for row in list_events(connection, events.c.seal == ""):
         last = _digest(last, row)
         connection.execute(update(events).where(events.c.id == row["id"]).values(seal=last))
         count += 1
     return count
+
+
+def last_seal(connection: Connection) -> str:
+    """The end of the chain; empty when nothing is sealed."""
+    return connection.execute(select(events.c.seal).where(events.c.seal != "").order_by(events.c.id.desc()).limit(1)).scalar() or ""
 
 
 def broken_seal(connection: Connection) -> str:
