@@ -223,8 +223,9 @@ class PartnerFolders:
         return found
 
     def facts(self, place: str) -> Facts:
-        """Hash, size, time and first bytes of a claimed file."""
+        """Hash, size, time and first bytes of a claimed file, which is on the disk afterwards: its writer may not have flushed it."""
         path = self._existing(self.processing / place)
+        sync_file(path)
         digest, size, head = hashlib.sha256(), 0, b""
         for chunk in self.read(place):
             head = head or chunk[:HEAD]
@@ -341,6 +342,17 @@ def durable_write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise FolderTroubleError(f"{path.parent} cannot be written ({fault.strerror})") from fault
     sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file that somebody else wrote (Windows flushes only what one may write)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
