@@ -1,7 +1,7 @@
 """A power cut is survived: what the system is asked to do comes in an order that leaves nothing half on the disk.
 
 Watched with strace: a file that we rename was flushed after its last write; a folder in which something was renamed is flushed before the next commit of
-the book, and so is a partner's file, which its writer may not have flushed; and a commit of the book is itself a flush.
+the book; a partner's file, which its writer may not have flushed, is flushed by us before it is put away; and a commit of the book is itself a flush.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Disk:
             self._rename(*re.findall(r'"([^"]*)"', arguments)[:2])
 
     def _rename(self, source: str, target: str) -> None:
+        if source in self.claimed:
+            self.broken.append(f"{source} was put away, but never flushed")
         if source in self.unflushed:
             self.broken.append(f"{source} was renamed before it was flushed")
         if "/inbox/" in source and source not in self.flushed:
@@ -63,7 +65,7 @@ class Disk:
 
     def _commit(self) -> None:
         self.commits += 1
-        self.broken += [f"the book was committed before {path} was flushed" for path in (*self.folders, *self.claimed)]
+        self.broken += [f"the book was committed before {path} was flushed" for path in self.folders]
 
 
 def watched(stage: Stage, trace: Path) -> Disk:
@@ -96,6 +98,7 @@ def watched(stage: Stage, trace: Path) -> Disk:
             and not re.search(r"/log/|running|\.lock|clock", found.group(2))
         ):
             disk.see(found.group(1), found.group(2))
+    disk.broken += [f"{path} was never flushed" for path in disk.claimed]
     return disk
 
 
