@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import logging.handlers
 import os
@@ -28,6 +27,7 @@ from gateway.folders.pacing import Pace
 from gateway.folders.packing import Packing
 from gateway.folders.pgp import Keyring
 from gateway.folders.unpacking import Room
+from gateway.logs import JsonLines
 from gateway.mapping.profiles import Profile
 from gateway.store import database, leases, ledger, remote, workqueue
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that 
     from gateway.jobs.context import Context
 
 MINUTE = 60.0
+SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 MOST_INSTANCES = 64
 DEFAULTS = Path(__file__).parent / "defaults"
 SOURCE_TREE = Path(__file__).parent.parent
@@ -86,10 +87,15 @@ def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = (
 
 def open_book(workspace: Workspace) -> Engine:
     """Open and, where needed, make or bring forward the database."""
-    workspace.var.mkdir(parents=True, exist_ok=True)
-    engine = database.connect(workspace.database_url)
-    database.migrate(engine)
+    engine = connect_book(workspace)
+    database.migrate(engine, keep_in=workspace.var / "backup")
     return engine
+
+
+def connect_book(workspace: Workspace) -> Engine:
+    """The database as it is, without making or changing a table."""
+    workspace.var.mkdir(parents=True, exist_ok=True)
+    return database.connect(workspace.database_url, idle_seconds=workspace.settings.periods.lease)
 
 
 def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> Context:
@@ -281,19 +287,11 @@ def require_keys(workspace: Workspace) -> None:
         raise BrokenSettingsError("missing: " + "; ".join(missing) + ". Set the environment variable or name another place in gateway.toml")
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, event word, and its identifiers."""
-
-    STANDARD = frozenset(vars(logging.makeLogRecord({})))
-
-    def format(self, record: logging.LogRecord) -> str:
-        """A record as JSON; what was passed as `extra` becomes its fields."""
-        entry = {"at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"), "level": record.levelname.lower()}
-        entry["event"] = record.getMessage()
-        entry |= {k: v for k, v in vars(record).items() if k not in self.STANDARD and k not in ("message", "asctime", "taskName")}
-        if record.exc_info:
-            entry["trace"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+def secrets(workspace: Workspace) -> list[str]:
+    """The values of every secret in use, so that no log shows one."""
+    loop, shopify = workspace.settings.loop, workspace.settings.shopify
+    found = [workspace.secret(reference) for reference in (loop.api_key, shopify.token, shopify.client_id, shopify.client_secret)]
+    return [*found, *(value for name, value in workspace.environment.items() if name.startswith("GATEWAY_") and name.endswith(SECRET_NAMES))]
 
 
 def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
@@ -309,5 +307,5 @@ def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
     log.setLevel(logging.INFO)
     log.handlers.clear()
     for handler in handlers:
-        handler.setFormatter(JsonLines())
+        handler.setFormatter(JsonLines(secrets(workspace)))
         log.addHandler(handler)

@@ -13,12 +13,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.documents import Policy, Warehouse
@@ -137,6 +138,28 @@ class Periods(_Part):
     lease: float = 300.0
 
 
+class SchedulePart(_Part):
+    """Cron expressions in the merchant's time zone, for jobs that run at times of day instead of by a period; empty means by the period."""
+
+    import_returns: str = ""
+    export_receipts: str = ""
+    import_refunds: str = ""
+    import_orders: str = ""
+    export_inventory: str = ""
+    compare_returns: str = ""
+    upkeep: str = ""
+
+    @field_validator("*")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if value:
+            try:
+                CronSim(value, datetime(2026, 1, 1))  # noqa: DTZ001 - any moment; only the expression is looked at
+            except CronSimError as fault:
+                raise ValueError(f'{value!r} is no cron expression ({fault}); write minute, hour, day, month, weekday, like "30 2 * * *"') from fault
+        return value
+
+
 class PlacesPart(_Part):
     """Where things lie, relative to the workspace."""
 
@@ -170,6 +193,7 @@ class Settings(_Part):
     database: DatabasePart = DatabasePart()
     places: PlacesPart = PlacesPart()
     periods: Periods = Periods()
+    schedule: SchedulePart = SchedulePart()
     service: ServicePart = ServicePart()
     policy: PolicyPart = PolicyPart()
     warehouses: tuple[WarehousePart, ...]

@@ -35,6 +35,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "partner": ("gateway.cli.partner", "Trading partners: set up, look at, try out, sync with their servers."),
     "init": ("gateway.cli.setup", "Make a workspace."),
     "demo": ("gateway.cli.trial", "See four returns live their whole life, offline."),
+    "backup": ("gateway.cli.keeping", "Back up book, settings and files in hand, while running."),
+    "restore": ("gateway.cli.keeping", "Put a backup into an empty book, and prove it."),
+    "db": ("gateway.cli.keeping", "Move the book into another database."),
+    "service": ("gateway.cli.register", "Install, remove or show the gateway as a service of this system."),
+    "drill": ("gateway.cli.drill", "Break a life cycle everywhere and compare with a calm one."),
     "simulate": ("gateway.cli.trial", "Run a simulated Loop, Shopify and partners on this machine."),
 }
 

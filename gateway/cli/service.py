@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,18 +18,16 @@ from gateway.jobs.context import Context
 LOCKED = 3
 
 
-def _periods(workspace: config.Workspace) -> dict[str, float]:
-    p = workspace.settings.periods
-    return {
-        "LoopImportReturnAuthorizations": p.import_returns,
-        "TransmitReturnAuthorizations": p.import_returns,
-        "LoopExportReturnReceipts": p.export_receipts,
-        "ShopifyImportRefunds": p.import_refunds,
-        "ShopifyImportOrders": p.import_orders,
-        "ShopifyExportInventory": p.export_inventory,
-        "LoopCompareReturns": p.compare_returns,
-        "Upkeep": p.upkeep,
-    }
+JOBS = {
+    "LoopImportReturnAuthorizations": "import_returns",
+    "TransmitReturnAuthorizations": "import_returns",
+    "LoopExportReturnReceipts": "export_receipts",
+    "ShopifyImportRefunds": "import_refunds",
+    "ShopifyImportOrders": "import_orders",
+    "ShopifyExportInventory": "export_inventory",
+    "LoopCompareReturns": "compare_returns",
+    "Upkeep": "upkeep",
+}
 
 
 @click.command()
@@ -72,7 +71,9 @@ def _service(workspace: config.Workspace, ctx: Context, owner: str, stopping: th
     return loops.Service(
         ctx=ctx,
         owner=owner,
-        periods=_periods(workspace),
+        periods={job: getattr(p, key) for job, key in JOBS.items()},
+        crons={job: cron for job, key in JOBS.items() if (cron := getattr(workspace.settings.schedule, key))},
+        zone=ZoneInfo(workspace.settings.merchant.time_zone),
         scan_seconds=p.scan,
         workers=part.workers,
         lease_seconds=p.lease,

@@ -55,7 +55,7 @@ class Context:
     compare_before_write: bool
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
-    log: logging.Logger
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     compare_hour: int = 2
     servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
 

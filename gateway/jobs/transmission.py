@@ -107,8 +107,10 @@ def _due_too(connection: Connection, held: HeldAuthorization, most: int) -> list
     if most < 1:
         return []
     waiting = returns.list_authorizations(connection, states={RaState.IMPORTED, RaState.QUEUED}, partner=held.document.partner)
-    others = (other for other in waiting if other.document.ra != held.document.ra)
-    return list(itertools.islice((other for other in others if not files.documents_for(connection, other.document.ra)), most))
+    others = (
+        returns.load_authorization(connection, other.document.ra) for other in waiting if other.document.ra != held.document.ra
+    )  # locked, then looked at
+    return list(itertools.islice((other for other in others if other and not files.documents_for(connection, other.document.ra)), most))
 
 
 def _tell_change(ctx: Context, connection: Connection, held: HeldAuthorization) -> str:

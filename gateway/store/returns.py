@@ -1,4 +1,8 @@
-"""Returns, authorizations, receipts and decisions as rows."""
+"""Returns, authorizations, receipts and decisions as rows.
+
+What is loaded in a writing transaction stays locked until its commit (on PostgreSQL; SQLite has one writer): load first, then look, then decide, and no
+other process can have decided the same meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +94,7 @@ def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
 
 def load_return(connection: Connection, rma: str) -> HeldReturn | None:
     """A return by its RMA number."""
-    row = database.row(connection, select(returns).where(returns.c.rma == rma))
+    row = database.row(connection, database.lock_row(connection, select(returns).where(returns.c.rma == rma)))
     return _held_return(row) if row else None
 
 
@@ -179,7 +183,7 @@ def save_authorization(connection: Connection, ra: Authorization, *, state: RaSt
 
 def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | None:
     """An RA by its number."""
-    row = database.row(connection, select(authorizations).where(authorizations.c.ra == ra))
+    row = database.row(connection, database.lock_row(connection, select(authorizations).where(authorizations.c.ra == ra)))
     return _held_authorization(row) if row else None
 
 
@@ -191,7 +195,7 @@ def find_authorization(connection: Connection, *, partner: str | None, reference
             continue
         wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
         theirs = [authorizations.c.partner == partner] if partner else []
-        row = database.row(connection, select(authorizations).where(wanted, *theirs))
+        row = database.row(connection, database.lock_row(connection, select(authorizations).where(wanted, *theirs)))
         if row:
             return _held_authorization(row)
     return None
@@ -210,7 +214,7 @@ def _held_authorization(row: dict[str, Any]) -> HeldAuthorization:
 
 def authorizations_of(connection: Connection, rma: str) -> list[HeldAuthorization]:
     """Every RA of an RMA."""
-    statement = select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra)
+    statement = database.lock_row(connection, select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra))
     return [_held_authorization(row) for row in database.rows(connection, statement)]
 
 

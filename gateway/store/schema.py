@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
 )
 
 metadata = MetaData()
@@ -69,6 +70,7 @@ tracking_numbers = _table(
     Column("number", String(80), primary_key=True),
     Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True, index=True),
 )
+Index("ix_authorizations_upper", func.upper(authorizations.c.ra))
 authorization_lines = _table(
     "authorization_lines",
     Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True),

@@ -244,6 +244,4 @@ def test_every_sample_is_accepted_or_told_where_its_index_says(make_stage: Calla
         file = give(stage, name, sample(folder, name), partner=f"S{number}")
         said = told(stage, file)
         found[name] = (file.outcome, said.splitlines()[0] if said.strip() else "", sorted(code for code in codes if code not in said))
-    for k, v in found.items():
-        print("@", k, v)
     assert {name: missing for name, (_, _, missing) in found.items() if missing} == {}
