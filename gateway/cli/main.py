@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("gateway.cli.work", "Repeat a failed step."),
     "close": ("gateway.cli.work", "Close an RA by hand."),
     "check-config": ("gateway.cli.setup", "Check gateway.toml, profiles, items and templates as a whole."),
+    "user": ("gateway.cli.user", "Who may sign in to the pages."),
     "init": ("gateway.cli.setup", "Make a workspace."),
     "demo": ("gateway.cli.trial", "See four returns live their whole life, offline."),
     "simulate": ("gateway.cli.trial", "Run a simulated Loop, Shopify and partners on this machine."),

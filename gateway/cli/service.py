@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import click
 
 from gateway import bootstrap, config
 from gateway.cli.options import say_json, table, with_config, with_json
 from gateway.daemon import lock, loops, running
+from gateway.jobs.context import Context
 
 LOCKED = 3
 
@@ -24,6 +26,18 @@ def _periods(workspace: config.Workspace) -> dict[str, float]:
         "ShopifyExportInventory": p.export_inventory,
         "Upkeep": p.upkeep,
     }
+
+
+def _serve(workspace: config.Workspace, ctx: Context) -> Callable[[threading.Event], None] | None:
+    """Pages, health, metrics and webhooks where the settings want them."""
+    part = workspace.settings.service
+    if part.listen in ("", "off") and part.webhook_listen in ("", "off"):
+        return None
+    from gateway.cli.pages import make_desk
+    from gateway.web import serving
+
+    desk = make_desk(workspace, ctx)
+    return lambda stopping: serving.serve(desk, pages=part.listen, webhooks=part.webhook_listen, stopping=stopping)
 
 
 @click.command()
@@ -48,7 +62,7 @@ def run(config_path: str | None) -> int:
                 folders.make()
             p, workers = workspace.settings.periods, workspace.settings.service.workers
             service = loops.Service(ctx, owner, _periods(workspace), p.scan, workers, p.lease, stopping)
-            running.run(service, tell_ready)
+            running.run(service, tell_ready, serve=_serve(workspace, ctx))
     except lock.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)
         return LOCKED
