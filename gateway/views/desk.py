@@ -71,11 +71,16 @@ def _task(row: dict[str, Any]) -> WorkItem:
         currency=row["currency"] or "",
         rma=row["rma"],
         link=link_of(row["kind"], row["subject"], row["rma"]),
-        step=row["advice"] or NEXT_STEP.get(row["kind"], ""),
+        step=_step(row["kind"], row["advice"]),
         task_id=row["id"],
         owner=row["owner"],
         note=row["note"],
     )
+
+
+def _step(kind: str, advice: str) -> str:
+    """What to do, in the pages' own words where the advice names a command."""
+    return NEXT_STEP.get(kind, advice) if not advice or "`gateway " in advice else advice
 
 
 def link_of(kind: str, subject: str, rma: str | None) -> str:

@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from gateway.domain.lifecycle import RaState
 from gateway.store import files, returns
 from gateway.views import cases
-
-SOURCES = {"loop": "Loop", "shopify": "Shopify", "gateway": "Gateway"}
 
 
 def rma_of(connection: Connection, number: str) -> str:
@@ -28,11 +27,24 @@ def tell(connection: Connection, rma: str) -> dict[str, Any]:
         "story": found,
         "document": held.document if held else None,
         "ras": [_ra(connection, ra) for ra in authorizations],
+        "flagged": any(ra.state == RaState.FLAGGED for ra in authorizations),
+        "because": because(connection, rma, found),
         "why": cases.explain(connection, rma),
         "timeline": [event | {"file": names.get(event["file_id"] or 0, "")} for event in found["timeline"]],
         "documents": [document for ra in authorizations for document in files.documents_for(connection, ra.document.ra)],
         "receipts": returns.receipts_of_return(connection, rma),
     }
+
+
+def because(connection: Connection, rma: str, found: dict[str, Any]) -> list[str]:
+    """Why it stands where it stands, in the sentences that a person needs: hold, decision, refunds, exchange, and what it needs a person for."""
+    said = [f"It is held or has nothing to send: {found['hold']}."] if found["hold"] else []
+    if found["decision"]:
+        said += reversed(cases.explain_decision(connection, rma, found["decision"]))
+    said += [cases.explain_refund(refund) for refund in found["refunds"]]
+    if found["exchange"]:
+        said.append(f"Exchange: {found['exchange']}.")
+    return said + [f"Needs a person: {t['text']}." + (f" To do: {t['advice']}." if t["advice"] else "") for t in found["tasks"]]
 
 
 def _ra(connection: Connection, held: returns.HeldAuthorization) -> dict[str, Any]:
