@@ -88,7 +88,7 @@ def drop(visit: Visit) -> Answer:
     name = desk.drop_file(
         visit.desk.ctx,
         partner=request.form.get("partner", ""),
-        name=sent.filename,
+        name=sent.filename.replace("\\", "/").rpartition("/")[2],
         content=sent.read(),
         test=request.form.get("test") == "yes",
         actor=visit.user,

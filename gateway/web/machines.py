@@ -64,7 +64,8 @@ def add_webhooks(app: Flask, desk: Desk) -> None:
     def loop() -> tuple[dict[str, Any], int]:
         body = _body()
         _check("Loop", body, desk.loop_secret, request.headers.get("X-Loop-Signature", ""))
-        topic = str((request.get_json(force=True, silent=True) or {}).get("topic", ""))
+        told = request.get_json(force=True, silent=True)
+        topic = str(told.get("topic", "")) if isinstance(told, dict) else ""
         return _wake(desk, f"loop:{hashlib.sha256(body).hexdigest()}", "loop", OF_LOOP.get(topic, ()), topic)
 
     @app.post("/webhooks/shopify")

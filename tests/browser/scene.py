@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from gateway.cli.pages import make_desk
 from gateway.jobs import people
 from gateway.simulator.partner import make_944
 from gateway.simulator.world import open_known_return
+from gateway.store import database
+from gateway.store import people as people_store
 from gateway.web import serving
 from gateway.worker import Worker
 from tests.journeys import steps
@@ -36,8 +39,19 @@ def fill(stage: Stage) -> None:
     stage.receive("", [("DRS-RED-6", 1)], receipt_no="WR9999")
     stage.wait(1.1 * DAY)
     stage.drop("ATLAS", "broken.edi", make_944("RA77000002", [("DRS-RED-6", 1)], number=9001).replace(b"W07*1*EA", b"W07*X*QQ"))
-    for name, role in PEOPLE.items():
-        people.add_user(stage.ctx, name=name, role=role, password=PASSWORD, actor="test")
+    let_in(stage)
+
+
+@cache
+def _kept() -> str:
+    return people.hash_password(PASSWORD, salt=b"of the tests")
+
+
+def let_in(stage: Stage) -> None:
+    """Four people, one of each role; their password is hashed once for all tests."""
+    with database.writing(stage.ctx.engine) as connection:
+        for name, role in PEOPLE.items():
+            people_store.add_user(connection, name=name, role=role, password=_kept(), at=stage.ctx.now())
 
 
 @contextmanager
