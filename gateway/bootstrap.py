@@ -10,26 +10,30 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from gateway.clients.loop import Loop
-from gateway.clients.session import Pacer, Session
-from gateway.clients.shopify import Bucket, Shopify
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
 from gateway.folders import PartnerFolders
-from gateway.jobs.context import Context, Timing
 from gateway.mapping.profiles import Profile
-from gateway.store import database, ledger, workqueue
+from gateway.store import database, leases, ledger, workqueue
+
+if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that a command that only looks does not pay for them
+    from gateway.clients.loop import Loop
+    from gateway.clients.session import Session
+    from gateway.clients.shopify import Shopify
+    from gateway.jobs.context import Context
 
 MINUTE = 60.0
+MOST_INSTANCES = 64
 DEFAULTS = Path(__file__).parent / "defaults"
 SOURCE_TREE = Path(__file__).parent.parent
 
@@ -61,10 +65,16 @@ def owner_name(workspace: Workspace) -> str:
     return f"{place_name(workspace)}{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
 
-def take_back(workspace: Workspace, ctx: Context) -> None:
-    """Free the work that a killed process of this data folder still holds; call it only with the folder's lock held."""
+def instances(workspace: Workspace) -> int:
+    """How many processes may run on this data folder: one on SQLite, several over PostgreSQL, where leases keep them apart."""
+    return 1 if workspace.database_url.startswith("sqlite") else MOST_INSTANCES
+
+
+def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = ()) -> None:
+    """Free what killed processes of this data folder still hold; call it only with a lock of the folder held. `living` are the owners that run."""
     with database.writing(ctx.engine) as connection:
-        workqueue.release_all(connection, owner_prefix=place_name(workspace), now=ctx.now())
+        workqueue.release_all(connection, owner_prefix=place_name(workspace), but=living, now=ctx.now())
+        leases.release_all(connection, owner_prefix=place_name(workspace), but=living)
 
 
 def open_book(workspace: Workspace) -> Engine:
@@ -77,6 +87,8 @@ def open_book(workspace: Workspace) -> Engine:
 
 def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> Context:
     """Everything a job needs; `sleep` is how it waits for a place in a rate limit (the service hands in one that a stop ends)."""
+    from gateway.jobs.context import Context, Timing
+
     settings = workspace.settings
     zone = ZoneInfo(settings.merchant.time_zone)
     now = clock(workspace)
@@ -133,6 +145,9 @@ def default_settings() -> Path:
 
 def make_loop(workspace: Workspace, sleep: Callable[[float], None] = time.sleep) -> Loop:
     """The client of Loop."""
+    from gateway.clients.loop import Loop
+    from gateway.clients.session import Pacer, Session
+
     part = workspace.settings.loop
     base = part.base_url.rstrip("/")
     if "/api/" not in base:
@@ -145,6 +160,9 @@ def make_loop(workspace: Workspace, sleep: Callable[[float], None] = time.sleep)
 
 def make_shopify(workspace: Workspace, sleep: Callable[[float], None] = time.sleep) -> Shopify:
     """The client of Shopify, with a fixed token or client credentials."""
+    from gateway.clients.session import Pacer, Session
+    from gateway.clients.shopify import Bucket, Shopify
+
     part = workspace.settings.shopify
     base = part.base_url.rstrip("/").split("/admin/", 1)[0]
     token = workspace.secret(part.token)

@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,6 +54,8 @@ class MerchantPart(_Part):
     exchange_mode: Literal["auto", "separate", "native"] = "auto"
     exchange_prefix: str = "EXC"
     default_warehouse: str = ""
+    bonus_credit: Decimal = Decimal("0.00")
+    store_credit_gateways: tuple[str, ...] = ("gift_card", "shopify_store_credit", "store_credit")
 
     @field_validator("time_zone")
     @classmethod
@@ -150,6 +153,7 @@ class ServicePart(_Part):
     """The running service."""
 
     workers: int = 2
+    partners: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8484"
     webhook_listen: str = ""
     hosts: tuple[str, ...] = ()
@@ -235,6 +239,8 @@ class Workspace:
             loop_discount=m.loop_discount,
             exchange_mode=m.exchange_mode,
             exchange_prefix=m.exchange_prefix,
+            bonus_credit=m.bonus_credit,
+            store_credit_gateways=frozenset(m.store_credit_gateways),
             version=self.version,
         )
 
@@ -359,6 +365,11 @@ def check_together(settings: Settings, profiles: Mapping[str, Profile]) -> list[
         f"{FILE_NAME}: warehouse {w.code} names partner {w.partner}, but {settings.places.mappings}/ has no profile of it"
         for w in settings.warehouses
         if w.partner and w.partner not in profiles
+    ]
+    faults += [
+        f"{FILE_NAME}: service.partners names {name}, but {settings.places.mappings}/ has no profile of it"
+        for name in settings.service.partners
+        if name not in profiles
     ]
     sample = settings.merchant.ra_pattern.format(rma="9" * 8) + ("-1" if len(settings.warehouses) > 1 else "")
     for p in profiles.values():

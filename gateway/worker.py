@@ -2,18 +2,24 @@
 
 A job that ends is taken from the queue; one that fails for a passing reason goes back with a growing wait; one that fails for a lasting reason becomes a
 task and leaves the queue. An unexpected error is a defect of ours: it is logged in full, tried again with the longest wait, and shown as a task.
+
+Everything a job writes is fenced by its claim: a worker that slept through its lease writes nothing more. Finished jobs are taken out in groups, since a
+job that is done twice finds its work done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from gateway.errors import GatewayError, HeldError, PermanentError, TemporaryError
 from gateway.jobs import QUEUED, SCHEDULED
 from gateway.jobs.context import Context, Tally
-from gateway.store import database, events, workqueue
+from gateway.store import database, events, leases, workqueue
+from gateway.store.database import LeaseLostError
 from gateway.store.workqueue import Work
+
+SETTLE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -25,27 +31,47 @@ class Worker:
     lease_seconds: float = 300.0
     jobs: Mapping[str, Callable[[Context, str], object]] | None = None
     batch: int = 20
+    partners: Collection[str] | None = None
+    _unsettled: bool = False
 
-    def run_some(self) -> int:
-        """Claim a batch and do it; how many jobs were claimed."""
-        with database.writing(self.ctx.engine) as connection:
-            claimed = workqueue.claim(connection, owner=self.owner, now=self.ctx.now(), lease_seconds=self.lease_seconds, limit=self.batch)
-        for work in claimed:
-            self.run(work)
+    def run_some(self, *, stop: Callable[[], bool] = lambda: False) -> int:
+        """Claim a batch and do it; how many jobs were claimed. A stop ends it after the job in hand and gives back the rest."""
+        ctx = self.ctx
+        with database.writing(ctx.engine) as connection:
+            if self._unsettled:
+                workqueue.release_all(connection, owner_prefix=self.owner, now=ctx.now())
+            self._unsettled = True  # until all of this batch is settled, whatever happens
+            claimed = workqueue.claim(
+                connection, owner=self.owner, now=ctx.now(), lease_seconds=self.lease_seconds, limit=self.batch, partners=self.partners
+            )
+        done: list[Work] = []
+        since = ctx.monotonic()
+        for number, work in enumerate(claimed):
+            if number and stop():
+                break
+            if self.run(work):
+                done.append(work)
+            if ctx.monotonic() - since > SETTLE_SECONDS:
+                self._settle(done)
+                done, since = [], ctx.monotonic()
+        self._settle(done)
+        self._unsettled = stop()
         return len(claimed)
 
     def drain(self, *, stop: Callable[[], bool] = lambda: False) -> int:
         """Do everything that is due, and what it causes; how many jobs were done."""
         done = 0
-        while not stop() and (count := self.run_some()):
+        while not stop() and (count := self.run_some(stop=stop)):
             done += count
         return done
 
-    def run(self, work: Work) -> None:
-        """Do one job and settle it."""
-        ctx = self.ctx
+    def run(self, work: Work) -> bool:
+        """Do one job; True when it is done and only has to be taken out of the queue."""
+        ctx = replace(self.ctx, engine=database.guarded(self.ctx.engine, workqueue.guard(work)))
         try:
             (self.jobs or QUEUED)[work.job](ctx, work.key)
+        except LeaseLostError:
+            ctx.log.info("job.lost", extra={"job": work.job, "key": work.key, "why": "its lease ran out and another process took it"})
         except (TemporaryError, HeldError) as error:
             delay = error.delay if isinstance(error, TemporaryError) else ctx.timing.longest_retry
             self._postpone(work, error, delay if delay is not None else self._back_off(work))
@@ -55,9 +81,17 @@ class Worker:
             ctx.log.exception("job.defect", extra={"job": work.job, "key": work.key})
             self._postpone(work, GatewayError(f"unexpected: {error!r}"), ctx.timing.longest_retry, defect=True)
         else:
-            with database.writing(ctx.engine) as connection:
-                workqueue.settle(connection, work, now=ctx.now())
-                events.close_tasks(connection, kind="defect", subject=f"{work.job} {work.key}", because="done", at=ctx.now())
+            return True
+        return False
+
+    def _settle(self, done: list[Work]) -> None:
+        if not done:
+            return
+        with database.writing(self.ctx.engine) as connection:
+            workqueue.settle_all(connection, done, now=self.ctx.now())
+            for work in done:
+                if work.attempts > 1:
+                    events.close_tasks(connection, kind="defect", subject=f"{work.job} {work.key}", because="done", at=self.ctx.now())
 
     def _back_off(self, work: Work) -> float:
         """Growing waits: first, doubled each time, up to the longest."""
@@ -83,6 +117,22 @@ class Worker:
             )
             workqueue.settle(connection, work, now=ctx.now())
         ctx.log.warning("job.failed", extra={"job": work.job, "key": work.key, "why": error.message})
+
+
+def run_alone(ctx: Context, name: str, *, owner: str, lease_seconds: float = 300.0, scope: Mapping[str, object] | None = None) -> Tally:
+    """Run a scheduled job while no other process runs it; when one does, that is a skip with its name."""
+    with database.writing(ctx.engine) as connection:
+        lease = leases.take(connection, f"job {name}", owner=owner, now=ctx.now(), seconds=lease_seconds)
+        holder = "" if lease else leases.holders(connection).get(f"job {name}", "another process")
+    if lease is None:
+        tally = Tally()
+        tally.skip(name, f"{holder} is running it now")
+        return tally
+    try:
+        return run_job(replace(ctx, engine=database.guarded(ctx.engine, leases.guard(lease))), name, **(scope or {}))
+    finally:
+        with database.writing(ctx.engine) as connection:
+            leases.give_back(connection, lease)
 
 
 def run_job(ctx: Context, name: str, **scope: object) -> Tally:

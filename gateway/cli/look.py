@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
-from sqlalchemy import Connection
 
-from gateway import bootstrap, config
+from gateway.cli.book import reading_book
 from gateway.cli.options import say_json, table, with_config, with_json
-from gateway.daemon import lock
-from gateway.store import database
-from gateway.views import cases, health, records
-
-
-@contextmanager
-def _book(config_path: str | None) -> Iterator[Connection]:
-    """A reading connection to the workspace's book."""
-    workspace = config.load(config_path)
-    engine = bootstrap.open_book(workspace)
-    try:
-        with database.reading(engine) as connection:
-            yield connection
-    finally:
-        engine.dispose()
+from gateway.views import cases, records
 
 
 @click.command()
@@ -36,6 +18,10 @@ def status(config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway status --json
     """
+    from gateway import bootstrap, config
+    from gateway.daemon import lock
+    from gateway.views import health
+
     workspace = config.load(config_path)
     engine = bootstrap.open_book(workspace)
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
@@ -67,7 +53,7 @@ def find(text: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway find 77000001
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         hits = cases.find(connection, text)
     if as_json:
         say_json(hits)
@@ -89,7 +75,7 @@ def explain(rma: str, with_timeline: bool, config_path: str | None, as_json: boo
     \b
     Example:  gateway explain 77000003 --timeline
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
         sentences = cases.explain(connection, number)
         whole = cases.story(connection, number)
@@ -113,7 +99,7 @@ def trace(file: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway trace ATLAS_856_000000001.edi
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         found = cases.trace(connection, file)
     if as_json:
         say_json(found)
@@ -149,7 +135,7 @@ def export(kind: str | None, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway export --json --kind ras
     """
-    with _book(config_path) as connection:
+    with reading_book(config_path) as connection:
         found = records.export(connection, kind)
     if as_json or not kind:
         say_json(found)
@@ -169,6 +155,9 @@ def verify(config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway verify
     """
+    from gateway import bootstrap, config
+    from gateway.views import health
+
     workspace = config.load(config_path)
     engine = bootstrap.open_book(workspace)
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}

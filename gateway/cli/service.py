@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
 from gateway import bootstrap, config
 from gateway.cli.options import say_json, table, with_config, with_json
 from gateway.daemon import lock, loops, running
+from gateway.daemon.holding import Holding
 from gateway.jobs.context import Context
 
 LOCKED = 3
@@ -49,24 +51,45 @@ def run(config_path: str | None) -> int:
     Example:  gateway run --config /srv/returns/gateway.toml
     """
     workspace = config.load(config_path)
-    bootstrap.require_keys(workspace)
-    owner = bootstrap.owner_name(workspace)
+    stopping = threading.Event()
+    running.stop_on_signals(stopping)
     try:
-        with lock.locked(workspace.var, owner) as tell_ready:
-            bootstrap.start_log(workspace, to_terminal=True)
-            stopping = threading.Event()
-            running.stop_on_signals(stopping)
-            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace), sleep=running.sleeper(stopping))
-            bootstrap.take_back(workspace, ctx)
-            for folders in ctx.folders.values():
-                folders.make()
-            p, workers = workspace.settings.periods, workspace.settings.service.workers
-            service = loops.Service(ctx, owner, _periods(workspace), p.scan, workers, p.lease, stopping)
-            running.run(service, tell_ready, serve=_serve(workspace, ctx))
+        with _started(workspace, stopping, to_terminal=True) as (ctx, owner, tell_ready):
+            running.run(_service(workspace, ctx, owner, stopping), tell_ready, serve=_serve(workspace, ctx))
     except lock.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)
         return LOCKED
     return 0
+
+
+@contextmanager
+def _started(workspace: config.Workspace, stopping: threading.Event, *, to_terminal: bool) -> Iterator[tuple[Context, str, Callable[[bool], None]]]:
+    """A locked data folder, an open book, and what a killed process left taken back."""
+    bootstrap.require_keys(workspace)
+    owner = bootstrap.owner_name(workspace)
+    with lock.locked(workspace.var, owner, slots=bootstrap.instances(workspace)) as tell_ready:
+        bootstrap.start_log(workspace, to_terminal=to_terminal)
+        ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace), sleep=running.sleeper(stopping))
+        bootstrap.take_back(workspace, ctx, living=[card["owner"] for card in lock.living(workspace.var) if card])
+        loops.make_folders(ctx)
+        try:
+            yield ctx, owner, tell_ready
+        finally:
+            ctx.engine.dispose()
+
+
+def _service(workspace: config.Workspace, ctx: Context, owner: str, stopping: threading.Event) -> loops.Service:
+    p, part = workspace.settings.periods, workspace.settings.service
+    return loops.Service(
+        ctx=ctx,
+        owner=owner,
+        periods=_periods(workspace),
+        scan_seconds=p.scan,
+        workers=part.workers,
+        lease_seconds=p.lease,
+        holding=Holding(ctx=ctx, owner=owner, seconds=p.lease, names=part.partners or tuple(ctx.folders)),
+        stopping=stopping,
+    )
 
 
 @click.command("run-once")
@@ -79,18 +102,11 @@ def run_once(config_path: str | None, as_json: bool) -> int:
     Example:  gateway run-once --json
     """
     workspace = config.load(config_path)
-    bootstrap.require_keys(workspace)
-    owner = bootstrap.owner_name(workspace)
     stopping = threading.Event()
     running.stop_on_signals(stopping)
     try:
-        with lock.locked(workspace.var, owner):
-            bootstrap.start_log(workspace, to_terminal=False)
-            ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
-            bootstrap.take_back(workspace, ctx)
-            for folders in ctx.folders.values():
-                folders.make()
-            ran = running.run_once(ctx, owner=owner, stopping=stopping)
+        with _started(workspace, stopping, to_terminal=False) as (ctx, owner, _):
+            ran = running.run_once(ctx, owner=owner, stopping=stopping, lease_seconds=workspace.settings.periods.lease)
     except lock.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)
         return LOCKED

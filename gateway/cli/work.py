@@ -13,11 +13,11 @@ import click
 
 from gateway import bootstrap, config
 from gateway.cli.options import actor, confirm, say_json, table, with_config, with_dry_run, with_json, with_yes
-from gateway.daemon import lock
+from gateway.daemon import lock, running
 from gateway.jobs import SCHEDULED, actions
 from gateway.jobs.actions import Prospect
 from gateway.jobs.context import Context
-from gateway.worker import Worker, run_job
+from gateway.worker import run_alone
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], No
     def work_off() -> None:
         owner = bootstrap.owner_name(workspace)
         with contextlib.suppress(lock.LockedError), lock.locked(workspace.var, owner):
-            Worker(ctx=ctx, owner=owner).drain()
+            running.drain(ctx, owner=owner)
 
     try:
         yield ctx, work_off
@@ -69,8 +69,9 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     scope: dict[str, object] = {key: value for key, value in {"rma": rma, "order": order, "start": start, "end": end}.items() if value is not None}
     with _gateway(config_path) as (ctx, work_off):
+        owner = bootstrap.owner_name(config.load(config_path))
         try:
-            tally = run_job(ctx, name, **scope)
+            tally = run_alone(ctx, name, owner=owner, scope=scope)
         except TypeError as fault:
             raise click.UsageError(f"{name} does not take {', '.join('--' + key for key in scope)}") from fault
         work_off()

@@ -142,8 +142,11 @@ class Session:
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, form: Mapping[str, str] | None = None
     ) -> Answer | Silence:
         """Make one call and read it to the end; `body` goes as JSON, `form` as a form."""
+        asked = self.pacer.monotonic()
         self.pacer.wait()
         started = self.pacer.monotonic()
+        if started - asked > LONGEST_PATIENCE:  # waited, or was stopped, for so long that somebody else may have taken this over
+            return Silence(text=f"{self.service} was not called: no free place for {started - asked:.0f} s", arrived=False)
         try:
             response = self._requests().request(
                 method,

@@ -1,6 +1,7 @@
-"""One instance per data folder: a lock of the system, and a card beside it that says who holds it (R-171).
+"""Who runs on a data folder: locks of the system, and cards beside them that say who holds them (R-171).
 
-The system drops the lock when the process dies, so a stale one cannot be left; the card is only words, and is never trusted without the lock.
+On SQLite there is one lock, so one instance. On PostgreSQL several may share a folder (leases in the database keep them apart): each holds a slot of its
+own. The system drops a lock when its process dies, so a stale one cannot be left; a card is only words, and is not believed without its lock.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from gateway.errors import PermanentError
+
+MOST = 64  # slots that are looked at
 
 
 class LockedError(PermanentError):
@@ -20,15 +23,16 @@ class LockedError(PermanentError):
 
 
 @contextmanager
-def locked(folder: Path, owner: str) -> Iterator[Callable[[bool], None]]:
-    """Hold the data folder's lock; yields a function that tells others whether we are ready."""
+def locked(folder: Path, owner: str, *, slots: int = 1) -> Iterator[Callable[[bool], None]]:
+    """Hold a slot of the data folder; yields a function that tells others whether we are ready."""
     folder.mkdir(parents=True, exist_ok=True)
-    card = folder / "gateway.running.json"
-    with (folder / "gateway.lock").open("a+b") as stream:
-        if not _try_lock(stream):
+    with ExitStack() as held:
+        slot = next((slot for slot in range(slots) if _hold(folder, slot, held)), None)
+        if slot is None:
             raise LockedError(
                 f"another gateway runs on {folder}: {holder(folder) or 'its holder is starting'}. Stop it first, or use another data folder"
             )
+        card = _card(folder, slot)
 
         def tell(ready: bool) -> None:
             temporary = card.with_suffix(".tmp")
@@ -40,6 +44,23 @@ def locked(folder: Path, owner: str) -> Iterator[Callable[[bool], None]]:
             yield tell
         finally:
             card.unlink(missing_ok=True)
+
+
+def _hold(folder: Path, slot: int, held: ExitStack) -> bool:
+    stream = _lock(folder, slot).open("a+b")
+    if _try_lock(stream):
+        held.enter_context(stream)
+        return True
+    stream.close()
+    return False
+
+
+def _lock(folder: Path, slot: int) -> Path:
+    return folder / (f"gateway.{slot + 1}.lock" if slot else "gateway.lock")
+
+
+def _card(folder: Path, slot: int) -> Path:
+    return folder / (f"gateway.{slot + 1}.running.json" if slot else "gateway.running.json")
 
 
 def _try_lock(stream: IO[bytes]) -> bool:
@@ -58,26 +79,29 @@ def _try_lock(stream: IO[bytes]) -> bool:
 
 
 def holder(folder: Path) -> str:
-    """Who holds the lock, in words; empty when nobody says so."""
-    card = read_card(folder)
+    """Who holds the first lock, in words; empty when nobody says so."""
+    card = _read_card(folder, 0)
     return f"process {card['pid']} ({card['owner']})" if card else ""
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """What the running instance says of itself."""
+def _read_card(folder: Path, slot: int) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = json.loads((folder / "gateway.running.json").read_text(encoding="utf-8"))
+        loaded: dict[str, Any] = json.loads(_card(folder, slot).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return loaded
 
 
+def living(folder: Path) -> list[dict[str, Any]]:
+    """The cards of the instances that hold a lock: `owner`, `pid`, `ready`."""
+    return [_read_card(folder, slot) for slot in range(MOST) if _lock(folder, slot).exists() and _is_held(folder, slot)]
+
+
+def _is_held(folder: Path, slot: int) -> bool:
+    with _lock(folder, slot).open("a+b") as stream:
+        return not _try_lock(stream)
+
+
 def is_running(folder: Path) -> bool:
-    """Whether an instance holds the lock and is ready."""
-    lock = folder / "gateway.lock"
-    if not lock.exists():
-        return False
-    with lock.open("a+b") as stream:
-        if _try_lock(stream):
-            return False
-    return bool(read_card(folder).get("ready"))
+    """Whether an instance holds a lock and is ready."""
+    return any(card.get("ready") for card in living(folder))

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from gateway.daemon.holding import Holding
 from gateway.folders import FolderTroubleError
 from gateway.jobs import SCHEDULED, intake
 from gateway.jobs.context import Context
-from gateway.store import database, events, workqueue
-from gateway.worker import Worker, run_job
+from gateway.store import database, events, leases, waking, workqueue
+from gateway.worker import Worker, run_alone
 
 LOOK_SECONDS = 0.2
+TROUBLE = "folder trouble"
 
 
 @dataclass(slots=True)
@@ -31,9 +33,17 @@ class Service:
     scan_seconds: float
     workers: int
     lease_seconds: float
+    holding: Holding
     stopping: threading.Event = field(default_factory=threading.Event)
     work: threading.Event = field(default_factory=threading.Event)
     files: threading.Event = field(default_factory=threading.Event)
+    _workers: dict[str, Worker] = field(default_factory=dict)
+
+    def worker(self, name: str) -> Worker:
+        """The worker of a thread; it stays the same, so that it knows what it left unsettled."""
+        if name not in self._workers:
+            self._workers[name] = Worker(ctx=self.ctx, owner=f"{self.owner}/{name}", lease_seconds=self.lease_seconds)
+        return self._workers[name]
 
     def wait(self, event: threading.Event, seconds: float) -> None:
         """Wait for an event, a stop, or some seconds."""
@@ -49,7 +59,8 @@ class Service:
 def sweep(service: Service) -> None:
     """Take the files that are ready, partner by partner; a partner whose folders are in trouble pauses alone."""
     service.files.clear()
-    if sum(take(service.ctx, partner) for partner in service.ctx.folders):
+    service.holding.keep()
+    if sum(take(service.holding.context(partner), partner) for partner in service.holding.partners()):
         service.work.set()
     service.wait(service.files, _until_next_scan(service))
 
@@ -62,18 +73,34 @@ def _until_next_scan(service: Service) -> float:
 
 def take(ctx: Context, partner: str) -> int:
     """Take a partner's files; trouble with its folders is an alert that resolves by itself (R-179)."""
+    with database.reading(ctx.engine) as connection:
+        troubled = events.has_alert(connection, TROUBLE, partner)
     try:
+        if troubled:
+            ctx.folders[partner].make()
         count = intake.take_files(ctx, partner)
     except FolderTroubleError as error:
-        with database.writing(ctx.engine) as connection:
-            events.raise_alert(connection, "folder trouble", partner, error.message, at=ctx.now())
+        _tell_trouble(ctx, partner, error)
         return 0
-    with database.reading(ctx.engine) as connection:
-        troubled = events.has_alert(connection, "folder trouble", partner)
     if troubled:
         with database.writing(ctx.engine) as connection:
-            events.resolve_alert(connection, "folder trouble", partner, at=ctx.now())
+            events.resolve_alert(connection, TROUBLE, partner, at=ctx.now())
     return count
+
+
+def make_folders(ctx: Context) -> None:
+    """Make every partner's folders; one whose folders are in trouble pauses alone, and keeps nobody from starting."""
+    for partner, folders in ctx.folders.items():
+        try:
+            folders.make()
+        except FolderTroubleError as error:
+            _tell_trouble(ctx, partner, error)
+
+
+def _tell_trouble(ctx: Context, partner: str, error: FolderTroubleError) -> None:
+    with database.writing(ctx.engine) as connection:
+        if not events.has_alert(connection, TROUBLE, partner):
+            events.raise_alert(connection, TROUBLE, partner, error.message, at=ctx.now())
 
 
 def schedule(service: Service) -> None:
@@ -82,7 +109,7 @@ def schedule(service: Service) -> None:
         if service.stopping.is_set():
             return
         if _take_slot(service, name):
-            run_job(service.ctx, name)
+            run_alone(service.ctx, name, owner=service.owner, lease_seconds=service.lease_seconds)
             service.work.set()
     service.stopping.wait(LOOK_SECONDS)
 
@@ -106,14 +133,35 @@ def plan(ctx: Context) -> None:
 def work_off(service: Service) -> None:
     """Do what is due, then wait to be woken; a short wait also notices what has become due by time."""
     service.work.clear()
+    partners = service.holding.partners()
     with database.reading(service.ctx.engine) as connection:
-        due = workqueue.is_due(connection, now=service.ctx.now())
+        due = workqueue.is_due(connection, now=service.ctx.now(), partners=partners)
     if due:
-        worker = Worker(ctx=service.ctx, owner=f"{service.owner}/{threading.current_thread().name}", lease_seconds=service.lease_seconds)
-        if worker.drain(stop=service.stopping.is_set):
+        worker = service.worker(threading.current_thread().name)
+        worker.partners = partners
+        if worker.run_some(stop=service.stopping.is_set):
             service.work.set()
             return
     service.wait(service.work, LOOK_SECONDS)
+
+
+def renew(service: Service) -> None:
+    """Keep what this process has leased while it lives: work that takes long, jobs that run, partners' folders."""
+    service.stopping.wait(service.lease_seconds / 3)
+    if service.stopping.is_set():
+        return
+    now = service.ctx.now()
+    with database.writing(service.ctx.engine) as connection:
+        workqueue.renew_all(connection, owner_prefix=service.owner, now=now, lease_seconds=service.lease_seconds)
+        leases.renew_all(connection, owner_prefix=service.owner, now=now, seconds=service.lease_seconds)
+    service.holding.keep()
+
+
+def listen(service: Service) -> None:
+    """Wake the workers when another process has queued work (PostgreSQL tells; on SQLite there is no other)."""
+    for _ in waking.listen(service.ctx.engine, stop=service.stopping.is_set):
+        service.work.set()
+    service.stopping.wait()
 
 
 def watch(ctx: Context, wake: threading.Event) -> list[Any]:
@@ -154,4 +202,6 @@ LOOPS: tuple[Loop, ...] = (
     Loop("sweep", sweep),
     Loop("schedule", schedule),
     Loop("worker", work_off, threads=0),
+    Loop("renewal", renew),
+    Loop("wake-up", listen),
 )

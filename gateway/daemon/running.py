@@ -13,15 +13,17 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from gateway.daemon.holding import Holding
 from gateway.daemon.loops import LOOK_SECONDS, LOOPS, Service, plan, take, watch
 from gateway.errors import GatewayError, TemporaryError
 from gateway.jobs import SCHEDULED
 from gateway.jobs.context import Context, Tally
-from gateway.store import database, workqueue
-from gateway.worker import Worker, run_job
+from gateway.store import database, leases, workqueue
+from gateway.worker import Worker, run_alone
 
 STOP_SECONDS = 20.0
 LONGEST_PAUSE = 60.0
+LEASE_SECONDS = 300.0
 
 
 class StoppingError(TemporaryError):
@@ -46,8 +48,7 @@ def run(service: Service, tell_ready: Callable[[bool], None], *, serve: Callable
     deadline = ctx.monotonic() + STOP_SECONDS
     for thread in threads:
         thread.join(max(deadline - ctx.monotonic(), 0.1))
-    with database.writing(ctx.engine) as connection:
-        workqueue.release_all(connection, owner_prefix=service.owner, now=ctx.now())
+    give_back(ctx, owner=service.owner)
     ctx.log.info("gateway.stopped", extra={"owner": service.owner})
 
 
@@ -77,6 +78,13 @@ def repeat(service: Service, once: Callable[[], None]) -> None:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
+def give_back(ctx: Context, *, owner: str) -> None:
+    """Free everything this process has leased, so that nobody waits for it."""
+    with database.writing(ctx.engine) as connection:
+        workqueue.release_all(connection, owner_prefix=owner, now=ctx.now())
+        leases.release_all(connection, owner_prefix=owner)
+
+
 def sleeper(stopping: threading.Event) -> Callable[[float], None]:
     """A sleep that a stop ends at once."""
 
@@ -98,27 +106,39 @@ def stop_on_signals(stopping: threading.Event) -> None:
             signal.signal(getattr(signal, name), ask)
 
 
-def run_once(ctx: Context, *, owner: str, stopping: threading.Event) -> list[tuple[str, Tally]]:
+def drain(ctx: Context, *, owner: str) -> None:
+    """Do what is queued, as far as no other process holds it."""
+    holding = Holding(ctx=ctx, owner=owner, seconds=LEASE_SECONDS, names=tuple(ctx.folders))
+    holding.keep()
+    Worker(ctx=ctx, owner=owner, partners=holding.partners()).drain()
+    give_back(ctx, owner=owner)
+
+
+def run_once(ctx: Context, *, owner: str, stopping: threading.Event, lease_seconds: float = LEASE_SECONDS) -> list[tuple[str, Tally]]:
     """One pass of everything, for schedulers: files in, every job once, everything queued, files in once more."""
-    worker = Worker(ctx=ctx, owner=owner)
+    holding = Holding(ctx=ctx, owner=owner, seconds=lease_seconds, names=tuple(ctx.folders))
+    holding.keep()
+    worker = Worker(ctx=ctx, owner=owner, lease_seconds=lease_seconds, partners=holding.partners())
     ran: list[tuple[str, Tally]] = []
     settle = max((folder.settle_seconds for folder in ctx.folders.values()), default=0.0)
-    _settle_and_take(ctx, worker, settle, stopping)
+    _settle_and_take(holding, worker, settle, stopping)
     for name in SCHEDULED:
         if stopping.is_set():
             break
-        ran.append((name, run_job(ctx, name)))
+        ran.append((name, run_alone(ctx, name, owner=owner, lease_seconds=lease_seconds)))
         worker.drain(stop=stopping.is_set)
+    give_back(ctx, owner=owner)
     return ran
 
 
-def _settle_and_take(ctx: Context, worker: Worker, settle: float, stopping: threading.Event) -> None:
+def _settle_and_take(holding: Holding, worker: Worker, settle: float, stopping: threading.Event) -> None:
     """Look at the inboxes until what lies there has kept still for the settle period."""
+    folders = worker.ctx.folders
     end = time.monotonic() + settle + LOOK_SECONDS
     while not stopping.is_set():
-        for partner in ctx.folders:
-            take(ctx, partner)
+        for partner in holding.partners():
+            take(holding.context(partner), partner)
         worker.drain(stop=stopping.is_set)
-        if time.monotonic() >= end or not any(folder.waiting_to_settle() for folder in ctx.folders.values()):
+        if time.monotonic() >= end or not any(folders[name].waiting_to_settle() for name in holding.partners()):
             return
         stopping.wait(LOOK_SECONDS)

@@ -24,6 +24,7 @@ from gateway.store.effects import Effect, EffectState
 __all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "intend", "load", "perform"]
 
 DENIED = "access denied"
+LONGEST_HESITATION = 60.0  # seconds between the commit of "in doubt" and the call; far less than a lease and the settle time together
 
 
 class Sight(StrEnum):
@@ -88,9 +89,12 @@ def _step(ctx: Context, effect: Effect, way: Way) -> None:
     if look.sight == Sight.CANNOT:
         _settle(ctx, effect, way, EffectState.FAILED, look.words)
         return
+    began = ctx.monotonic()
     with database.writing(ctx.engine) as connection:
         if not effects.send(connection, effect, evidence=look.evidence, now=ctx.now()):
             return
+    if ctx.monotonic() - began > LONGEST_HESITATION:  # this process stood still: another may have taken the work over and be looking
+        raise InDoubtError(f"{way.label}: not sent, the process stood still for {ctx.monotonic() - began:.0f} s")
     _judge(ctx, effect, way, way.act(ctx, effect))
 
 

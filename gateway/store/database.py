@@ -1,7 +1,11 @@
 """The one place where SQLite and PostgreSQL differ.
 
 SQLite: WAL, `synchronous=FULL` (a commit survives a power cut), a busy time-out, foreign keys on, and every writing transaction begins with
-`BEGIN IMMEDIATE`, so that two writers wait for each other instead of failing half-way. PostgreSQL: row locks with `SKIP LOCKED`.
+`BEGIN IMMEDIATE`, so that two writers wait for each other instead of failing half-way. PostgreSQL: row locks with `SKIP LOCKED`, `NOTIFY` at the commit
+that queued work, and a limit on idle transactions, so that a machine that stops in the middle of one holds nobody up for long.
+
+Fencing: an engine that was `guarded` checks, first thing in every writing transaction, that a lease is still held, and keeps its row locked until the
+commit. Whoever lost the lease writes nothing, however long it slept.
 """
 
 from __future__ import annotations
@@ -13,12 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, inspect, select
+from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import PermanentError
+from gateway.errors import PermanentError, TemporaryError
 
 BUSY_SECONDS = 30
+IDLE_SECONDS = 300  # a transaction that does nothing for so long is ended by PostgreSQL: its process was stopped or cut off
+MIGRATING = 5_200_944  # the advisory lock of whoever brings the tables forward
+WAKE = "gateway_work"  # the channel on which PostgreSQL tells that work was queued
+# SQLite's result codes (the low byte) and PostgreSQL's classes of SQLSTATE for what passes by itself
+PASSING_SQLITE = {5: "busy", 6: "locked", 7: "out of memory", 8: "read-only", 10: "disk error", 13: "disk full", 14: "cannot be opened"}
+PASSING_POSTGRES = frozenset({"08", "40", "53", "55", "57", "58"})
 REVISION = "0001"  # the newest in migrations/versions; a book that has it needs no look at Alembic, which takes long to import
 
 
@@ -26,10 +36,20 @@ class DatabaseAheadError(PermanentError):
     """The database was made by a newer gateway than this one; install that version or restore a backup."""
 
 
+class LeaseLostError(TemporaryError):
+    """The lease ran out and another process took the work; nothing was written."""
+
+
+class BookTroubleError(TemporaryError):
+    """The database cannot be reached or written just now; nothing of the transaction was kept."""
+
+
 def connect(url: str) -> Engine:
     """Open the book; makes a missing SQLite file, not its tables (see `migrate`)."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        event.listen(engine, "connect", _set_up_postgres)
+        return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_immediate)
@@ -44,6 +64,11 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _set_up_postgres(connection: Any, _record: object) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    connection.commit()
+
+
 def _begin_immediate(connection: Connection) -> None:
     reading = connection.get_execution_options().get("reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
@@ -51,21 +76,61 @@ def _begin_immediate(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One writing transaction: committed at the end, rolled back on any exception."""
-    with engine.begin() as connection:
+    """One writing transaction: committed at the end, rolled back on any exception.
+
+    Raises LeaseLostError when the engine is guarded and the lease is gone, BookTroubleError for trouble of the database that passes.
+    """
+    with _passing_trouble(), engine.begin() as connection:
+        guard = engine.get_execution_options().get("guard")
+        if guard is not None and connection.execute(lock_row(connection, guard)).first() is None:
+            raise LeaseLostError
         yield connection
+        if connection.info.pop("wake", False) and connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"NOTIFY {WAKE}")
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One reading transaction: a consistent view that never blocks a writer."""
-    with engine.connect().execution_options(reading=True) as connection, connection.begin():
+    with _passing_trouble(), engine.connect().execution_options(reading=True) as connection, connection.begin():
         yield connection
+
+
+def guarded(engine: Engine, lease: Select[Any]) -> Engine:
+    """The same book, written only while `lease` finds its row."""
+    return engine.execution_options(guard=lease)
+
+
+@contextmanager
+def _passing_trouble() -> Iterator[None]:
+    """Trouble of the database that passes by itself, as a temporary error in words; a defect stays what it is."""
+    try:
+        yield
+    except DBAPIError as error:
+        why = passing(error)
+        if why is None:
+            raise
+        raise BookTroubleError(f"the database: {why}; tried again by itself", delay=0.2 if why in ("busy", "deadlock") else None) from error
+
+
+def passing(error: DBAPIError) -> str | None:
+    """Why an error of the database passes by itself; None when it does not."""
+    if error.connection_invalidated:
+        return "the connection was lost"
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return PASSING_SQLITE.get(code & 0xFF)
+    state = getattr(error.orig, "sqlstate", "")
+    if state is None:  # psycopg could not connect at all
+        return str(error.orig).strip().partition("\n")[0]
+    if state.startswith("40"):
+        return "deadlock"
+    return str(error.orig).strip().partition("\n")[0] if state[:2] in PASSING_POSTGRES or state == "25P03" else None
 
 
 def migrate(engine: Engine) -> None:
     """Bring the tables to this version, in one transaction."""
-    if _is_current(engine):
+    if is_current(engine):
         return
     from alembic import command
     from alembic.config import Config
@@ -77,6 +142,8 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
         current = _revision(connection)
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if current and current not in known:
@@ -87,7 +154,8 @@ def migrate(engine: Engine) -> None:
             raise PermanentError(f"the database could not be brought to this version: {error}") from error
 
 
-def _is_current(engine: Engine) -> bool:
+def is_current(engine: Engine) -> bool:
+    """Whether the tables are of this version."""
     with engine.connect().execution_options(reading=True) as connection:
         if not inspect(connection).has_table("alembic_version"):
             return False
@@ -100,9 +168,20 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def _dialect(connection: Connection) -> Any:
+    """The statements of the database in use; the other dialect is not imported, which takes a tenth of a second."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite
+
+
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
     """Insert a row unless one with the same unique key is there; its key when inserted, None when not."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    dialect = _dialect(connection)
     key = next(iter(table.primary_key.columns))
     statement = dialect.insert(table).values(**row).on_conflict_do_nothing().returning(key)
     found = connection.execute(statement).first()
@@ -111,7 +190,7 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert a row, or replace the one with the same primary key."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    dialect = _dialect(connection)
     keys = [column.name for column in table.primary_key.columns]
     statement = dialect.insert(table).values(**row)
     rest = {name: value for name, value in row.items() if name not in keys}
@@ -132,6 +211,28 @@ def row(connection: Connection, statement: Any) -> dict[str, Any] | None:
 def lock_row(connection: Connection, statement: Any) -> Any:
     """A select that keeps its rows locked until the commit; on SQLite the writing transaction already has."""
     return statement.with_for_update() if connection.dialect.name == "postgresql" else statement
+
+
+def lock_free_rows(connection: Connection, statement: Any) -> Any:
+    """The same, passing over rows that another transaction holds."""
+    return statement.with_for_update(skip_locked=True) if connection.dialect.name == "postgresql" else statement
+
+
+def lock_briefly(connection: Connection, table: Table, *, wait_seconds: float = 1.0) -> bool:
+    """Keep every other writer from a table until the commit, once those at it are done; False when they take too long. SQLite has one writer anyway."""
+    if connection.dialect.name != "postgresql":
+        return True
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds * 1000:.0f}ms'")
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != "55P03":
+            raise
+        return False
+    finally:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+    return True
 
 
 def instant(at: datetime) -> str:

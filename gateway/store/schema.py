@@ -101,6 +101,23 @@ receipts = _table(
     Column("arrived_at", String(40), nullable=False, index=True),
     UniqueConstraint("partner", "receipt_no", "content_key", name="uq_receipt_content"),
 )
+partner_stock = _table(
+    "partner_stock",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("file_id", Id, ForeignKey("files.id"), nullable=False),
+    Column("partner", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("number", String(80), nullable=False),
+    Column("reported_on", String(10), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("stated", String(80), nullable=False),
+    Column("sku", String(80), nullable=False, default=""),
+    Column("quality", String(8), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("reason", String(16), nullable=False, default=""),
+    Column("position", String(80), nullable=False, default=""),
+    Index("ix_partner_stock", "partner", "reported_on"),
+)
 decisions = _table(
     "decisions",
     Column("rma", String(64), ForeignKey("returns.rma"), primary_key=True),
@@ -135,13 +152,21 @@ work_queue = _table(
     Column("due_at", String(40), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("state", String(12), nullable=False, default="ready"),
-    Column("owner", String(80)),
+    Column("owner", String(120)),
     Column("lease_until", String(40)),
     Column("fence", Id, nullable=False, default=0),
     Column("again", Boolean, nullable=False, default=False),
     Column("trouble", Text, nullable=False, default=""),
+    Column("partner", String(64), nullable=False, default=""),
     UniqueConstraint("job", "key", name="uq_work"),
-    Index("ix_work_due", "state", "due_at"),
+    Index("ix_work_due", "due_at", "id"),
+)
+leases = _table(
+    "leases",
+    Column("name", String(120), primary_key=True),
+    Column("owner", String(120), nullable=False, default=""),
+    Column("fence", Id, nullable=False),
+    Column("until", String(40), nullable=False),
 )
 files = _table(
     "files",
@@ -225,6 +250,8 @@ refund_lines = _table(
     Column("restock_type", String(24), nullable=False),
     Column("result", String(32), nullable=False),
     Column("reason", Text, nullable=False, default=""),
+    Column("goods", String(16), nullable=False, default="merchandise"),
+    Column("stocked", Text, nullable=False, default="[]"),
 )
 credit_invoices = _table(
     "credit_invoices",
@@ -237,9 +264,25 @@ credit_invoices = _table(
     Column("tax", String(24), nullable=False),
     Column("shipping", String(24), nullable=False),
     Column("duties", String(24), nullable=False),
+    Column("adjustment", String(24), nullable=False, default="0.00"),
     Column("total", String(24), nullable=False),
     Column("settlements", Text, nullable=False),
+    Column("adjustments", Text, nullable=False, default="[]"),
+    Column("shopper_currency", String(3), nullable=False, default=""),
+    Column("shopper", Text, nullable=False, default="{}"),
     Column("made_at", String(40), nullable=False),
+)
+settlement_moves = _table(
+    "settlement_moves",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("refund_id", String(64), ForeignKey("refunds.refund_id"), nullable=False),
+    Column("invoice", String(64), ForeignKey("credit_invoices.number"), nullable=False, index=True),
+    Column("from_kind", String(24), nullable=False),
+    Column("to_kind", String(24), nullable=False),
+    Column("amount", String(24), nullable=False),
+    Column("detail", String(64), nullable=False, default=""),
+    Column("moved_at", String(40), nullable=False),
+    UniqueConstraint("refund_id", "invoice", "from_kind", "to_kind", "detail", name="uq_settlement_move"),
 )
 stock_ledger = _table(
     "stock_ledger",
@@ -251,6 +294,7 @@ stock_ledger = _table(
     Column("reference", String(160), nullable=False),
     Column("remark", Text, nullable=False, default=""),
     Column("rma", String(64), index=True),
+    Column("actor", String(64), nullable=False, default="gateway"),
     Column("posted_at", String(40), nullable=False),
     UniqueConstraint("cause", "reference", "warehouse", "sku", name="uq_stock_posting"),
     Index("ix_stock_place", "warehouse", "sku"),
@@ -279,7 +323,40 @@ exchange_orders = _table(
     Column("discount", String(24), nullable=False),
     Column("collected", String(24), nullable=False),
     Column("ar", String(24), nullable=False),
+    Column("shopper_currency", String(3), nullable=False, default=""),
+    Column("shopper_total", String(24), nullable=False, default=""),
     Column("imported_at", String(40), nullable=False),
+)
+stock_snapshots = _table(
+    "stock_snapshots",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("partner", String(64), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("as_of", String(40), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("position", Text, nullable=False, default=""),
+    Column("content_key", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("taken_at", String(40), nullable=False),
+    Column("compared_at", String(40)),
+    UniqueConstraint("partner", "warehouse", "as_of", "content_key", name="uq_stock_snapshot"),
+)
+stock_differences = _table(
+    "stock_differences",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("snapshot_id", Id, ForeignKey("stock_snapshots.id"), nullable=False, index=True),
+    Column("warehouse", String(64), nullable=False),
+    Column("sku", String(80), nullable=False),
+    Column("ours", Integer, nullable=False),
+    Column("theirs", Integer, nullable=False),
+    UniqueConstraint("snapshot_id", "warehouse", "sku", name="uq_stock_difference"),
+)
+erp_rows = _table(
+    "erp_rows",
+    Column("kind", String(24), primary_key=True),
+    Column("key", String(120), primary_key=True),
+    Column("file_id", Id, ForeignKey("files.id"), nullable=False, index=True),
+    Column("sent_at", String(40), nullable=False),
 )
 events = _table(
     "events",

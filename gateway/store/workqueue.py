@@ -2,18 +2,26 @@
 
 A row is one job for one key. It is put in with the change that causes it, claimed with a lease and a fencing number, and removed when the job is done.
 Asking for work that is already queued changes nothing; asking for it while it runs makes it run once more, so that no change is missed. A lease that
-runs out is claimed again by anyone; whoever held it then finds its fence gone and settles nothing.
+runs out is claimed again by anyone; whoever held it then finds its fence gone and writes nothing (`guard`).
+
+While a row is leased, `due_at` is the end of its lease: what can be claimed is what is due, by one index. Work on a file belongs to its partner, and is
+claimed only by a process that holds that partner's folders (`FILE_JOBS`, store.leases).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, case, func, not_, or_, select, tuple_, update
 
 from gateway.store import database
+from gateway.store.schema import files
 from gateway.store.schema import work_queue as queue
+
+FILE_JOBS = frozenset({"translate", "shelve", "deliver"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +37,11 @@ class Work:
 
 
 def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetime) -> None:
-    """Ask for a job to be done; part of the caller's transaction."""
+    """Ask for a job to be done; part of the caller's transaction, at whose commit waiting processes are woken."""
     due = database.instant(due_at)
-    new = database.insert_new(connection, queue, {"job": job, "key": str(key), "due_at": due, "state": "ready"})
+    connection.info["wake"] = True
+    partner = connection.execute(select(files.c.partner).where(files.c.id == int(key))).scalar() if job in FILE_JOBS else None
+    new = database.insert_new(connection, queue, {"job": job, "key": str(key), "due_at": due, "state": "ready", "partner": partner or ""})
     if new is not None:
         return
     earlier = case((and_(queue.c.state == "ready", queue.c.due_at > due), due), else_=queue.c.due_at)
@@ -39,25 +49,41 @@ def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetim
     connection.execute(update(queue).where(queue.c.job == job, queue.c.key == str(key)).values(due_at=earlier, again=again))
 
 
-def claim(connection: Connection, *, owner: str, now: datetime, lease_seconds: float, limit: int = 20) -> list[Work]:
-    """Lease up to `limit` due jobs, oldest first; a conditional update decides who has them."""
-    at = database.instant(now)
-    free = or_(and_(queue.c.state == "ready", queue.c.due_at <= at), and_(queue.c.state == "leased", queue.c.lease_until < at))
-    wanted = select(queue).where(free).order_by(queue.c.due_at, queue.c.id).limit(limit)
-    if connection.dialect.name == "postgresql":
-        wanted = wanted.with_for_update(skip_locked=True)
-    claimed = []
-    for row in database.rows(connection, wanted):
-        fence = row["fence"] + 1
-        until = database.instant(now + timedelta(seconds=lease_seconds))
-        took = connection.execute(
-            update(queue)
-            .where(queue.c.id == row["id"], queue.c.fence == row["fence"])
-            .values(state="leased", owner=owner, lease_until=until, fence=fence, attempts=row["attempts"] + 1, again=False)
-        )
-        if took.rowcount == 1:
-            claimed.append(Work(id=row["id"], job=row["job"], key=row["key"], attempts=row["attempts"] + 1, fence=fence, owner=owner))
-    return claimed
+def claim(
+    connection: Connection, *, owner: str, now: datetime, lease_seconds: float, limit: int = 20, partners: Collection[str] | None = None
+) -> list[Work]:
+    """Lease up to `limit` due jobs, the longest due first; files only of `partners` (None: of all)."""
+    wanted = database.lock_free_rows(connection, _due(select(queue.c.id), now, partners).order_by(queue.c.due_at, queue.c.id).limit(limit)).cte(
+        "wanted"
+    )
+    until = database.instant(now + timedelta(seconds=lease_seconds))
+    taken = (
+        update(queue)
+        .where(queue.c.id.in_(select(wanted.c.id)))
+        .values(state="leased", owner=owner, lease_until=until, due_at=until, fence=queue.c.fence + 1, attempts=queue.c.attempts + 1, again=False)
+        .returning(queue.c.id, queue.c.job, queue.c.key, queue.c.attempts, queue.c.fence)
+    )
+    rows = sorted(database.rows(connection, taken), key=lambda row: row["id"])
+    return [Work(**row, owner=owner) for row in rows]
+
+
+def _due(statement: Select[Any], now: datetime, partners: Collection[str] | None) -> Select[Any]:
+    due = statement.where(queue.c.due_at <= database.instant(now))
+    return due if partners is None else due.where(queue.c.partner.in_(["", *partners]))
+
+
+def guard(work: Work) -> Select[Any]:
+    """Finds its row while the work is still ours."""
+    return select(queue.c.id).where(queue.c.id == work.id, queue.c.fence == work.fence)
+
+
+def settle_all(connection: Connection, done: Sequence[Work], *, now: datetime) -> None:
+    """Take finished jobs out, or make those ready once more that were asked for meanwhile; what was lost is left alone."""
+    mine = tuple_(queue.c.id, queue.c.fence).in_([(work.id, work.fence) for work in done])
+    if connection.execute(queue.delete().where(mine, queue.c.again.is_(False))).rowcount == len(done):
+        return
+    again = {"state": "ready", "again": False, "attempts": 0, "due_at": database.instant(now), "trouble": "", "owner": None}
+    connection.execute(update(queue).where(mine).values(**again, fence=queue.c.fence + 1))
 
 
 def settle(connection: Connection, work: Work, *, now: datetime) -> bool:
@@ -66,8 +92,8 @@ def settle(connection: Connection, work: Work, *, now: datetime) -> bool:
     done = connection.execute(queue.delete().where(mine, queue.c.again.is_(False))).rowcount
     if done:
         return True
-    again = update(queue).where(mine).values(state="ready", again=False, attempts=0, due_at=database.instant(now), trouble="", owner=None)
-    return connection.execute(again).rowcount == 1
+    again = {"state": "ready", "again": False, "attempts": 0, "due_at": database.instant(now), "trouble": "", "owner": None}
+    return connection.execute(update(queue).where(mine).values(**again, fence=queue.c.fence + 1)).rowcount == 1
 
 
 def postpone(connection: Connection, work: Work, *, due_at: datetime, trouble: str, count: bool = True) -> bool:
@@ -75,27 +101,40 @@ def postpone(connection: Connection, work: Work, *, due_at: datetime, trouble: s
     mine = and_(queue.c.id == work.id, queue.c.fence == work.fence)
     attempts = work.attempts if count else max(work.attempts - 1, 0)
     values = {"state": "ready", "due_at": database.instant(due_at), "trouble": trouble, "attempts": attempts, "owner": None, "again": False}
-    return connection.execute(update(queue).where(mine).values(**values)).rowcount == 1
+    return connection.execute(update(queue).where(mine).values(**values, fence=queue.c.fence + 1)).rowcount == 1
 
 
 def renew(connection: Connection, work: Work, *, now: datetime, lease_seconds: float) -> bool:
     """Keep a lease; False when it was lost."""
     mine = and_(queue.c.id == work.id, queue.c.fence == work.fence)
     until = database.instant(now + timedelta(seconds=lease_seconds))
-    return connection.execute(update(queue).where(mine).values(lease_until=until)).rowcount == 1
+    return connection.execute(update(queue).where(mine).values(lease_until=until, due_at=until)).rowcount == 1
 
 
-def release_all(connection: Connection, *, owner_prefix: str, now: datetime) -> None:
-    """Give back every lease of a process that is gone; its lock proves that it is."""
-    mine = and_(queue.c.state == "leased", queue.c.owner.startswith(owner_prefix))
-    connection.execute(update(queue).where(mine).values(state="ready", owner=None, due_at=database.instant(now)))
+def renew_all(connection: Connection, *, owner_prefix: str, now: datetime, lease_seconds: float) -> int:
+    """Keep every lease of a process, while its work takes long; rows whose transaction is open are passed over, for they are held by that."""
+    leased = select(queue.c.id).where(queue.c.state == "leased", queue.c.owner.startswith(owner_prefix, autoescape=True))
+    mine = database.lock_free_rows(connection, leased).cte("mine")
+    until = database.instant(now + timedelta(seconds=lease_seconds))
+    return connection.execute(update(queue).where(queue.c.id.in_(select(mine.c.id))).values(lease_until=until, due_at=until)).rowcount
 
 
-def is_due(connection: Connection, *, now: datetime) -> bool:
+def has_leased(connection: Connection, *, owner_prefix: str) -> bool:
+    """Whether a process has work leased."""
+    leased = select(queue.c.id).where(queue.c.state == "leased", queue.c.owner.startswith(owner_prefix, autoescape=True))
+    return connection.execute(leased.limit(1)).first() is not None
+
+
+def release_all(connection: Connection, *, owner_prefix: str, now: datetime, but: Collection[str] = ()) -> None:
+    """Give back every lease of a process that is gone (its lock proves that it is), but not of those that live."""
+    others = [not_(queue.c.owner.startswith(owner, autoescape=True)) for owner in but]
+    mine = and_(queue.c.state == "leased", queue.c.owner.startswith(owner_prefix, autoescape=True), *others)
+    connection.execute(update(queue).where(mine).values(state="ready", owner=None, due_at=database.instant(now), fence=queue.c.fence + 1))
+
+
+def is_due(connection: Connection, *, now: datetime, partners: Collection[str] | None = None) -> bool:
     """Whether there is a job to claim."""
-    at = database.instant(now)
-    free = or_(and_(queue.c.state == "ready", queue.c.due_at <= at), and_(queue.c.state == "leased", queue.c.lease_until < at))
-    return connection.execute(select(queue.c.id).where(free).limit(1)).first() is not None
+    return connection.execute(_due(select(queue.c.id), now, partners).limit(1)).first() is not None
 
 
 def due_count(connection: Connection, *, now: datetime) -> int:
