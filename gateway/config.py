@@ -86,6 +86,7 @@ class LoopPart(_Part):
     base_url: str = "https://api.loopreturns.com"
     version: str = "2026-07"
     api_key: str = "env:GATEWAY_LOOP_API_KEY"
+    webhook_secret: str = "env:GATEWAY_LOOP_WEBHOOK_SECRET"
     calls_a_minute: int = 240
 
 
@@ -97,6 +98,7 @@ class ShopifyPart(_Part):
     token: str = "env:GATEWAY_SHOPIFY_TOKEN"
     client_id: str = "env:GATEWAY_SHOPIFY_CLIENT_ID"
     client_secret: str = "env:GATEWAY_SHOPIFY_CLIENT_SECRET"
+    webhook_secret: str = "env:GATEWAY_SHOPIFY_WEBHOOK_SECRET"
     compare_before_write: bool = True
 
 
@@ -182,6 +184,9 @@ class ServicePart(_Part):
     workers: int = 2
     partners: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8484"
+    webhook_listen: str = ""
+    hosts: tuple[str, ...] = ()
+    https: bool = False
 
 
 class Settings(_Part):
@@ -343,6 +348,7 @@ def override(found: dict[str, Any], environment: Mapping[str, str]) -> None:
         ("GATEWAY_LOOP_BASE_URL", "loop", "base_url"),
         ("GATEWAY_SHOPIFY_BASE_URL", "shopify", "base_url"),
         ("GATEWAY_UI_LISTEN", "service", "listen"),
+        ("GATEWAY_WEBHOOK_LISTEN", "service", "webhook_listen"),
     ):
         if environment.get(name):
             found.setdefault(part, {})[key] = environment[name]

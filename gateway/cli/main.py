@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "close": ("gateway.cli.work", "Close an RA by hand."),
     "check-config": ("gateway.cli.setup", "Check gateway.toml, profiles, items and templates as a whole."),
     "partner": ("gateway.cli.partner", "Trading partners: set up, look at, try out, sync with their servers."),
+    "user": ("gateway.cli.user", "Who may sign in to the pages."),
     "init": ("gateway.cli.setup", "Make a workspace."),
     "demo": ("gateway.cli.trial", "See four returns live their whole life, offline."),
     "backup": ("gateway.cli.keeping", "Back up book, settings and files in hand, while running."),

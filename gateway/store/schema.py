@@ -85,6 +85,8 @@ authorization_lines = _table(
     Column("unit_ids", Text, nullable=False),
 )
 Index("ix_authorization_lines_sku", authorization_lines.c.sku)
+_short = authorization_lines.c.good + authorization_lines.c.second < authorization_lines.c.expected
+Index("ix_authorization_lines_short", authorization_lines.c.ra, sqlite_where=_short, postgresql_where=_short)
 receipts = _table(
     "receipts",
     Column("id", Id, primary_key=True, autoincrement=True),
@@ -194,6 +196,8 @@ files = _table(
     Column("arrived_at", String(40), nullable=False),
     Column("settled_at", String(40)),
     Index("ix_files_outcome", "direction", "outcome", "id"),
+    Index("ix_files_partner", "partner", "direction", "arrived_at", "outcome"),
+    Index("ix_files_arrived", "arrived_at", "partner", "direction", "outcome"),
 )
 remote_files = _table(
     "remote_files",
