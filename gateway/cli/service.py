@@ -27,6 +27,8 @@ def _periods(workspace: config.Workspace) -> dict[str, float]:
         "ShopifyImportOrders": p.import_orders,
         "ShopifyExportInventory": p.export_inventory,
         "Upkeep": p.upkeep,
+        "TellPeople": p.tell,
+        "DailyRecap": p.tell,
     }
 
 

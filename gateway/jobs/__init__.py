@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, transmission, upkeep
+from gateway.jobs import decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, telling, transmission, upkeep
 from gateway.jobs.context import Context, Tally
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
@@ -19,6 +19,8 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ShopifyImportOrders": orders.import_orders,
     "ShopifyExportInventory": inventory.export_inventory,
     "Upkeep": upkeep.upkeep,
+    "TellPeople": telling.tell_people,
+    "DailyRecap": telling.daily_recap,
 }
 
 QUEUED: dict[str, Callable[[Context, str], object]] = {
@@ -30,6 +32,7 @@ QUEUED: dict[str, Callable[[Context, str], object]] = {
     "deliver": transmission.deliver_file,
     "decide": decisions.decide,
     "confirm": loop_effects.confirm,
+    "message": telling.deliver_message,
     "effect.loop": loop_effects.perform_effect,
     "effect.shopify": inventory.perform_effect,
 }

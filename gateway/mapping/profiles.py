@@ -7,11 +7,13 @@ standard does not choose (is the damaged quantity inside the received one?), the
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import PermanentError
+from gateway.mapping.calendars import CalendarPart
 
 RA_LIMITS = {"856": 30, "943": 22, "180": 30, "csv": 60}
 DEPOSITOR_ORDER_LIMIT = 22  # element 285, where a 944 echoes the RA number
@@ -157,6 +159,7 @@ class Profile(_Part):
     folders: Folders = Folders()
     send: Send = Send()
     receive: Receive = Receive()
+    calendar: CalendarPart = CalendarPart()
     cross_references: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -168,6 +171,10 @@ class Profile(_Part):
         if self.send.ra_limit > RA_LIMITS[self.send.document]:
             raise ValueError(f"send.ra_limit is {self.send.ra_limit}, a {self.send.document} holds at most {RA_LIMITS[self.send.document]}")
         return self
+
+    def acknowledge_by(self, at: datetime) -> datetime:
+        """When an acknowledgement of what is sent at an instant is overdue, in the partner's business hours (R-132)."""
+        return self.calendar.business.after(at, self.send.acknowledgement_hours)
 
     @property
     def is_x12_out(self) -> bool:

@@ -142,6 +142,8 @@ def save_authorization(connection: Connection, ra: Authorization, *, state: RaSt
         "state": state.value,
         "hold": hold,
         "document": documents.dump(ra),
+        "value": f"{ra.value:.2f}",
+        "currency": ra.currency,
     }
     if load_authorization(connection, ra.ra) is None:
         database.insert_new(connection, authorizations, {**row, "created_at": database.instant(at)})
