@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("gateway.cli.look", "Everything about one file."),
     "export": ("gateway.cli.look", "The whole book as JSON."),
     "verify": ("gateway.cli.look", "Check database, archive, units, money and stock."),
+    "report": ("gateway.cli.tell", "A report on screen, as CSV, XLSX or JSON."),
+    "recap": ("gateway.cli.tell", "The recap of the last 24 hours, shown or sent."),
     "job": ("gateway.cli.work", "Run a job now: whole, for one RMA or order, or for a range."),
     "preview": ("gateway.cli.work", "What a file is, says and would cause, without taking it."),
     "replay": ("gateway.cli.work", "Handle an archived or rejected file again."),

@@ -189,9 +189,7 @@ REPORTS: dict[str, Report] = {
         find=expected,
     ),
     "damaged": Report(title="Damaged by style", columns=("style", "sku", "received", "second", "percent"), find=damaged),
-    "reasons": Report(
-        title="Reasons for returning", columns=("reason", "units", "value", "currency"), find=reasons, money=frozenset({"value"})
-    ),
+    "reasons": Report(title="Reasons for returning", columns=("reason", "units", "value", "currency"), find=reasons, money=frozenset({"value"})),
     "flagged": Report(title="Decisions by reason", columns=("reason", "returns"), find=flagged),
     "unmatched": Report(
         title="Unmatched receipts",
@@ -207,8 +205,19 @@ REPORTS: dict[str, Report] = {
     "refund-lines": Report(
         title="Refund lines",
         columns=(
-            "refund_id", "order_name", "rma", "sku", "imported", "skipped", "merchandise", "tax", "currency", "restock_type", "result", "reason",
-        ),  # fmt: skip
+            "refund_id",
+            "order_name",
+            "rma",
+            "sku",
+            "imported",
+            "skipped",
+            "merchandise",
+            "tax",
+            "currency",
+            "restock_type",
+            "result",
+            "reason",
+        ),
         find=refund_lines,
         money=frozenset({"merchandise", "tax"}),
     ),
@@ -216,9 +225,21 @@ REPORTS: dict[str, Report] = {
     "month-end": Report(
         title="Month-end tie-out",
         columns=(
-            "rma", "order", "currency", "loop", "credit", "cash", "store credit", "exchange credit", "fee kept", "refunded", "good", "second",
-            "not returned", "posted",
-        ),  # fmt: skip
+            "rma",
+            "order",
+            "currency",
+            "loop",
+            "credit",
+            "cash",
+            "store credit",
+            "exchange credit",
+            "fee kept",
+            "refunded",
+            "good",
+            "second",
+            "not returned",
+            "posted",
+        ),
         find=month_end,
         money=frozenset({"loop", "credit", "cash", "store credit", "exchange credit", "fee kept", "refunded"}),
         notes=month_end_notes,
@@ -229,4 +250,4 @@ REPORTS: dict[str, Report] = {
         find=stuck,
         money=frozenset({"value"}),
     ),
-}  # fmt: skip
+}

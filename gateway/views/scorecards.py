@@ -5,6 +5,7 @@ Weeks are ISO weeks in UTC. Times are hours, rates are percent of what came; a c
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +14,17 @@ from sqlalchemy import Connection
 from gateway.store import tallies
 
 COLUMNS = (
-    "week", "partner", "files", "receipts", "delivery to receipt, h", "error %", "discrepancy %", "duplicate %", "acknowledgement, h",
+    "week",
+    "partner",
+    "files",
+    "receipts",
+    "delivery to receipt, h",
+    "error %",
+    "discrepancy %",
+    "duplicate %",
+    "acknowledgement, h",
     "not acknowledged %",
-)  # fmt: skip
+)
 BAD_OUTCOMES = ["error", "partial", "held", "quarantine"]
 
 
@@ -81,6 +90,6 @@ def _plain(name: str, value: Any) -> Any:
     """A cell as a plain value: counts whole, figures with one place, nothing where nothing was measured."""
     if isinstance(value, str):
         return value
-    if value is None or value != value:  # a missing figure is not equal to itself
+    if value is None or math.isnan(value):
         return 0 if name in ("files", "receipts") else None
     return int(value) if name in ("files", "receipts") else round(float(value), 1)
