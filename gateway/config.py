@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,6 +54,8 @@ class MerchantPart(_Part):
     exchange_mode: Literal["auto", "separate", "native"] = "auto"
     exchange_prefix: str = "EXC"
     default_warehouse: str = ""
+    bonus_credit: Decimal = Decimal("0.00")
+    store_credit_gateways: tuple[str, ...] = ("gift_card", "shopify_store_credit", "store_credit")
 
     @field_validator("time_zone")
     @classmethod
@@ -293,6 +296,8 @@ class Workspace:
             loop_discount=m.loop_discount,
             exchange_mode=m.exchange_mode,
             exchange_prefix=m.exchange_prefix,
+            bonus_credit=m.bonus_credit,
+            store_credit_gateways=frozenset(m.store_credit_gateways),
             version=self.version,
         )
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from gateway.edi import x12
+from gateway.edi import edifact, x12
 from gateway.errors import PermanentError, TemporaryError
 
 CHUNK = 256 * 1024
@@ -193,7 +193,10 @@ class PartnerFolders:
             return False  # locked by its writer (Windows)
         except OSError:
             return True
-        return x12.sniff(head) != "x12" or x12.is_complete(tail=tail, head=head)
+        kind = x12.sniff(head)
+        if kind == "edifact":
+            return edifact.is_complete(tail=tail, head=head)
+        return kind != "x12" or x12.is_complete(tail=tail, head=head)
 
     def _claim(self, path: Path, kind: str, modified: int) -> list[Claimed]:
         place = f"{kind}.{modified:020d}-{uuid.uuid4().hex[:8]}.{path.name}"  # sorts as written, so that older files are read first
@@ -264,7 +267,7 @@ class PartnerFolders:
         """Put a side file (and the bad documents alone) into the error folder for a file that was partly applied."""
         durable_write(self.error / f"{safe_name(name)}.txt", side_text.encode())
         if rest is not None:
-            durable_write(self.error / f"{safe_name(name)}.to-correct.edi", rest)
+            durable_write(self.error / f"{safe_name(name)}.to-correct{Path(name).suffix or '.edi'}", rest)
 
     def write_beside(self, place: str, suffix: str, content: bytes) -> None:
         """Write a side file next to a file that was moved."""
@@ -294,6 +297,20 @@ class PartnerFolders:
         rename_new(self.staging / name, outbox / name)
         sync_folder(outbox)
         sync_folder(self.staging)
+
+    def drop(self, name: str, content: bytes, *, kind: str) -> str:
+        """Put a file into the inbox as its sender would, whole and over nothing; the name it got."""
+        plain = safe_name(name)
+        staged = f"dropped-{uuid.uuid4().hex}"
+        durable_write(self.staging / staged, content)
+        inbox = self.inboxes[kind]
+        try:
+            rename_new(self.staging / staged, inbox / plain)
+        except NameTakenError:
+            (self.staging / staged).unlink(missing_ok=True)
+            raise
+        sync_folder(inbox)
+        return plain
 
 
 def safe_name(name: str) -> str:

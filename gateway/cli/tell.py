@@ -87,7 +87,7 @@ def _print(found: Table, form: str) -> None:
     if form == "json":
         say_json(sheets.to_json(found))
     elif form == "csv":
-        click.get_binary_stream("stdout").write(sheets.to_csv(found))
+        click.echo(sheets.to_csv(found), nl=False)
     else:
         rows = [[sheets.to_text(found, column, row.get(column)) for column in found.columns] for row in found.rows]
         table(list(found.columns), rows, title=found.title)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.clients.session import AccessDeniedError, Answer, Kind, Outcome, Session, judge_read, judge_write
+from gateway.domain import money
 from gateway.domain.documents import ZERO, Exchange, Label, Return, ReturnUnit
 from gateway.errors import PermanentError
 
@@ -256,7 +257,7 @@ def _money(entry: dict[str, Any], name: str) -> Decimal:
     if not _present(value):
         return ZERO
     try:
-        return Decimal(str(value)).quantize(ZERO)
+        return money.read(str(value))
     except InvalidOperation as error:
         raise MissingFieldError(f"Loop's return {entry.get('id', '?')}: `{name}` is {value!r}, not an amount") from error
 

@@ -27,13 +27,13 @@ query AppSelfCheck {
     "OrdersTouched": f"""
 query OrdersTouched($query: String!, $first: Int!, $after: String) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
-    nodes {{ id name updatedAt test tags refunds(first: 15) {{ id updatedAt }} }}
+    nodes {{ id name updatedAt test tags refunds(first: 15) {{ id createdAt updatedAt }} }}
     {_PAGE}
   }}
 }}""",
     "OrderRefundIds": """
 query OrderRefundIds($id: ID!) {
-  order(id: $id) { id refunds(first: 250) { id updatedAt } }
+  order(id: $id) { id refunds(first: 250) { id createdAt updatedAt } }
 }""",
     "RefundDetail": f"""
 query RefundDetail($id: ID!) {{
@@ -46,12 +46,32 @@ query RefundDetail($id: ID!) {{
     refundShippingLines(first: 5) {{ nodes {{ id subtotalAmountSet {{ {_BAG} }} taxAmountSet {{ {_BAG} }} }} {_PAGE} }}
     orderAdjustments(first: 10) {{ nodes {{ id reason amountSet {{ {_BAG} }} taxAmountSet {{ {_BAG} }} }} {_PAGE} }}
     duties {{ amountSet {{ {_BAG} }} }}
-    transactions(first: 10) {{ nodes {{ id kind status gateway test amountSet {{ {_BAG} }} }} {_PAGE} }}
+    transactions(first: 10) {{ nodes {{ id kind status gateway test amountSet {{ {_BAG} }} amountRoundingSet {{ {_BAG} }} }} {_PAGE} }}
   }}
 }}""",
     "RefundLinesPage": f"""
 query RefundLinesPage($id: ID!, $after: String!) {{
   refund(id: $id) {{ id refundLineItems(first: 30, after: $after) {{ nodes {{ {_REFUND_LINE} }} {_PAGE} }} }}
+}}""",
+    "ReturnGoods": f"""
+query ReturnGoods($id: ID!) {{
+  return(id: $id) {{
+    id
+    reverseFulfillmentOrders(first: 3) {{
+      nodes {{
+        id
+        lineItems(first: 20) {{
+          nodes {{
+            id totalQuantity
+            fulfillmentLineItem {{ id lineItem {{ id }} }}
+            dispositions {{ id type quantity location {{ id }} }}
+          }}
+          {_PAGE}
+        }}
+      }}
+      {_PAGE}
+    }}
+  }}
 }}""",
     "OrderHead": f"""
 query OrderHead($id: ID!) {{

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
-ZERO = Decimal("0.00")
-CENT = Decimal("0.01")
+from gateway.domain import money
 
-
-def cents(amount: Decimal) -> Decimal:
-    """Round half-up to two places."""
-    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+ZERO = money.ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +170,31 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockLine:
+    """A count of one item in one quality (`good`, `second`, empty when not said), or in an adjustment how it moved and the partner's reason code."""
+
+    stated: str
+    sku: str
+    quality: str
+    quantity: int
+    reason: str = ""
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReport:
+    """What a partner says it has (`kind` snapshot: 846, INVRPT) or how that changed (adjustment: 947); `warehouse` is ours, empty when unknown."""
+
+    partner: str
+    kind: str
+    number: str
+    reported_on: date
+    warehouse: str
+    lines: tuple[StockLine, ...]
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLine:
     """One line of a Shopify refund; amounts are for all its units, after discounts (shopify-api 3.3)."""
 
@@ -187,16 +208,28 @@ class RefundLine:
     tax: Decimal
     requires_shipping: bool = True
     gift_card: bool = False
+    restocked: bool = False
+    dispositions: tuple[Disposition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disposition:
+    """What Shopify's own returns process says became of units of a line: RESTOCKED, NOT_RESTOCKED, MISSING or PROCESSING_REQUIRED."""
+
+    kind: str
+    quantity: int
+    location_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """A movement of money on a refund or an order."""
+    """A movement of money on a refund or an order; `rounding` is what cash rounding adds to `amount` (as in CHF)."""
 
     kind: str
     status: str
     gateway: str
     amount: Decimal
+    rounding: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +242,10 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """A Shopify refund."""
+    """A Shopify refund in the shop's currency; `shopper` is the same refund in the shopper's, when that is another one (R-116).
+
+    Lines are net of tax whether or not the shop's prices include it.
+    """
 
     refund_id: str
     order_id: str
@@ -224,6 +260,7 @@ class Refund:
     transactions: tuple[Transaction, ...] = ()
     return_id: str | None = None
     test: bool = False
+    shopper: Refund | None = None
 
     @property
     def cash(self) -> Decimal:
@@ -262,6 +299,8 @@ class Order:
     discount_codes: tuple[str, ...] = ()
     test: bool = False
     cancelled: bool = False
+    shopper_currency: str = ""
+    shopper_total: Decimal = ZERO
 
     @property
     def shipped(self) -> dict[str, int]:
@@ -296,5 +335,29 @@ class Policy:
     loop_discount: bool = False
     exchange_mode: str = "auto"
     exchange_prefix: str = "EXC"
+    store_credit_gateways: frozenset[str] = frozenset({"gift_card", "shopify_store_credit", "store_credit"})
+    bonus_credit: Decimal = ZERO
     version: str = ""
     items: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotLine:
+    """What a partner says it holds of one SKU: `condition` is good or second."""
+
+    sku: str
+    quantity: int
+    condition: str = "good"
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockSnapshot:
+    """A partner's own count of a warehouse at an instant (846, 947, INVRPT or CSV), with the file and the place in it where it stands."""
+
+    partner: str
+    warehouse: str
+    as_of: datetime
+    lines: tuple[SnapshotLine, ...]
+    source: str = ""
+    position: str = ""

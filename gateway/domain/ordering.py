@@ -1,8 +1,8 @@
-"""How an exchange order is booked: full merchandise value, an offset, and A/R of exactly 0.00 (requirements R-013, R-014, R-121, R-122).
+"""How an exchange order is booked: full merchandise value, offset by the return credit it used (requirements R-013, R-014, R-121, R-122).
 
 With the merchant's Loop discount OFF the value covered by the return credit is offset by a miscellaneous charge; ON, Shopify shows the
 `loop-discount` code, which becomes the discount, and tax left uncovered and unpaid becomes a charge labelled *tax covered by return credit*.
-What the shopper paid on top (upsell) stays as collected.
+What the shopper paid on top (upsell) is collected; what neither credit nor payment covers stays open as A/R, normally exactly 0.00.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gateway.domain import money
 from gateway.domain.documents import ZERO, Order, Policy, Return
 
 TAX_COVERED = "tax covered by return credit"
@@ -31,21 +32,33 @@ class ExchangeOrder:
     misc_label: str
     discount: Decimal
     collected: Decimal
+    shopper_currency: str = ""
+    shopper_total: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        """Goods, tax and shipping before any offset."""
+        return self.merchandise + self.tax + self.shipping
+
+    @property
+    def offset(self) -> Decimal:
+        """The return credit used: discount and miscellaneous charge together, as a positive amount."""
+        return -(self.misc_charge + self.discount)
 
     @property
     def ar(self) -> Decimal:
         """What is left to collect."""
-        return self.merchandise + self.tax + self.shipping + self.misc_charge + self.discount - self.collected
+        return self.total + self.misc_charge + self.discount - self.collected
 
 
-def book(order: Order, *, rma: Return) -> ExchangeOrder:
-    """Book an exchange order that belongs to `rma`."""
-    merchandise = sum((line.merchandise - line.other_discount for line in order.lines), ZERO)
-    tax = sum((line.tax for line in order.lines), ZERO)
-    discount = sum((line.loop_discount for line in order.lines), ZERO)
+def book(order: Order, *, rma: Return, credit_used: Decimal = ZERO) -> ExchangeOrder:
+    """Book an exchange order that belongs to `rma`; `credit_used` is what its other exchange orders took of the return credit."""
+    merchandise = money.total(line.merchandise - line.other_discount for line in order.lines)
+    tax = money.total(line.tax for line in order.lines)
+    discount = money.total(line.loop_discount for line in order.lines)
     total = merchandise + tax + order.shipping
-    collected = min(rma.upsell, total)
-    uncovered = total - discount - collected
+    credit = max(rma.exchange_credit - credit_used, ZERO)
+    charge = min(max(credit - discount, ZERO), total - discount)
     return ExchangeOrder(
         order_id=order.order_id,
         name=order.name,
@@ -55,11 +68,19 @@ def book(order: Order, *, rma: Return) -> ExchangeOrder:
         merchandise=merchandise,
         tax=tax,
         shipping=order.shipping,
-        misc_charge=-uncovered,
-        misc_label="" if not uncovered else (TAX_COVERED if discount else "return credit"),
+        misc_charge=-charge,
+        misc_label="" if not charge else (TAX_COVERED if discount else "return credit"),
         discount=-discount,
-        collected=collected,
+        collected=collected(order, total=total, discount=discount, charge=charge),
+        shopper_currency=order.shopper_currency,
+        shopper_total=order.shopper_total,
     )
+
+
+def collected(order: Order, *, total: Decimal, discount: Decimal, charge: Decimal) -> Decimal:
+    """What the shopper paid: what Shopify received; with the discount OFF Loop enters the return credit there too, as a payment."""
+    received = order.received if discount else max(order.received - charge, ZERO)
+    return min(received, total - discount - charge)
 
 
 def matching_rule(order: Order, *, policy: Policy, linked: bool) -> str:

@@ -1,27 +1,44 @@
-"""What a Shopify refund means for stock and money (requirements R-019 to R-030, R-110 to R-116).
+"""What a Shopify refund means for stock and money (requirements R-019 to R-030, R-110 to R-124).
 
 `assess` is one pure step from a refund and what is known around it to an assessment: per line imported, skipped or held; the stock postings; the credit
-and how it was settled. The rules, in order:
+and how it was settled. The rules of lines and stock stand here, those of money in `crediting`:
 
-1. A unit that never shipped is neither restocked nor credited: CANCEL lines, and whatever exceeds what was shipped and not yet credited.
+1. A unit that never shipped is neither restocked nor credited: CANCEL lines, and whatever exceeds what was shipped and not yet credited. Lines
+   that need no shipping (gift cards, services) are credited and never stocked.
 2. RETURN goes to the RA's warehouse (without an RA: to the warehouse of Shopify's location). NO_RESTOCK goes to the second-quality warehouse of
-   the RA's warehouse if the RA was received, else nowhere. LEGACY_RESTOCK reads as RETURN.
-3. Stock posted for a return never exceeds what was received for it, by SKU.
-4. A missing second-quality warehouse holds the refund whole: nothing of it posts.
-5. The credit is goods and tax as Shopify states them, plus refunded shipping and duties. Its settlement adds up to it: cash by gateway, store credit,
-   exchange credit, fee kept; what remains is listed as unexplained, never spread over lines.
+   the RA's warehouse if the RA was received, else nowhere. LEGACY_RESTOCK is one of the two, by what Shopify did. Where the refund belongs to
+   Shopify's own returns process, the dispositions of the goods decide for NO_RESTOCK lines (shopify-api 4.1).
+3. Stock posted for a return never exceeds what was received for it, by SKU and warehouse.
+4. A missing second-quality warehouse, or a restock type nobody knows, holds the refund whole: nothing of it posts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from gateway.domain.documents import ZERO, Refund, RefundLine, Return, Warehouse, cents
+from gateway.domain import crediting, money
+from gateway.domain.crediting import Credit, Move, OpenCredit, Settlement
+from gateway.domain.documents import ZERO, Policy, Refund, RefundLine, Return, Warehouse
 
-STORE_CREDIT_GATEWAYS = frozenset({"gift_card", "shopify_store_credit", "store_credit"})
+__all__ = [
+    "Assessment",
+    "Credit",
+    "LineResult",
+    "Move",
+    "OpenCredit",
+    "Posting",
+    "ReceivedAt",
+    "RefundLineOutcome",
+    "Settlement",
+    "Surroundings",
+    "assess",
+]
+
+KNOWN_RESTOCKS = frozenset({"RETURN", "NO_RESTOCK", "CANCEL", "LEGACY_RESTOCK"})
+BY_DISPOSITION = {"RESTOCKED": "RETURN", "NOT_RESTOCKED": "NO_RESTOCK", "PROCESSING_REQUIRED": "NO_RESTOCK", "MISSING": "MISSING"}
 
 
 class LineResult(StrEnum):
@@ -35,7 +52,7 @@ class LineResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLineOutcome:
-    """One line with its result; the quantities add up to the refund line's."""
+    """One line with its result; the quantities add up to the refund line's, `stocked` says how many went where."""
 
     key: str
     sku: str
@@ -47,6 +64,8 @@ class RefundLineOutcome:
     restock_type: str
     result: LineResult
     reason: str = ""
+    goods: str = "merchandise"
+    stocked: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,47 +80,27 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """One way in which a credit was settled: kind is cash, store credit, exchange credit, fee kept or unexplained."""
+class ReceivedAt:
+    """What one RA's warehouse received of a SKU and has not put in stock yet."""
 
-    kind: str
-    amount: Decimal
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credit:
-    """The amounts of a credit invoice; `total` = merchandise + tax + shipping + duties = sum of the settlements."""
-
-    merchandise: Decimal
-    tax: Decimal
-    shipping: Decimal
-    duties: Decimal
-    currency: str
-    settlements: tuple[Settlement, ...]
+    warehouse: str
+    good: int
+    second: int
 
     @property
-    def total(self) -> Decimal:
-        """The credit's total."""
-        return self.merchandise + self.tax + self.shipping + self.duties
-
-    @property
-    def cash(self) -> Decimal:
-        """What was paid out."""
-        return self.settled("cash")
-
-    def settled(self, kind: str) -> Decimal:
-        """The sum settled in one way."""
-        return sum((s.amount for s in self.settlements if s.kind == kind), ZERO)
+    def units(self) -> int:
+        """Both conditions."""
+        return self.good + self.second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """What a refund comes to."""
+    """What a refund comes to; `moves` settle credits made earlier."""
 
     lines: tuple[RefundLineOutcome, ...]
     postings: tuple[Posting, ...] = ()
     credit: Credit | None = None
+    moves: tuple[Move, ...] = ()
     held: str = ""
     skipped: str = ""
     remarks: tuple[str, ...] = ()
@@ -112,21 +111,36 @@ class Assessment:
 class Surroundings:
     """What is known around a refund when it is assessed.
 
-    `shipped` and `credited` are by order line id; `received_good`, `received_second` and `posted` by SKU for the RMA's RAs; `warehouse_of` gives the
-    warehouse of the RA that holds a SKU; `credited_before` is credit of the same RMA not settled in cash yet.
+    By order line id: `shipped`, `credited` (units of other refunds), `disposed` (units of other refunds of the same Shopify return). By SKU: `received`,
+    every RA's warehouse of the RMA with what is not in stock yet; empty when the RMA has no RA. `named`: Loop names this refund as the RMA's.
+    `settled`: how the RMA's credits were settled so far, by kind. `open_credits`: credits of the order, or of the RMA whose exchange order it is,
+    that were not paid out. `shipping_paid` and `shipping_credited` are the order's, in the shop's currency.
     """
 
     shipped: Mapping[str, int]
     credited: Mapping[str, int]
     warehouses: Mapping[str, Warehouse]
     rma: Return | None = None
-    received: bool = False
-    warehouse_of: Mapping[str, str] = field(default_factory=dict)
-    received_good: Mapping[str, int] = field(default_factory=dict)
-    received_second: Mapping[str, int] = field(default_factory=dict)
-    posted: Mapping[str, int] = field(default_factory=dict)
-    open_exchange_credit: Decimal = ZERO
+    named: bool = False
+    has_received: bool = False
+    received: Mapping[str, tuple[ReceivedAt, ...]] = field(default_factory=dict)
+    disposed: Mapping[str, int] = field(default_factory=dict)
+    settled: Mapping[str, Decimal] = field(default_factory=dict)
+    open_credits: tuple[OpenCredit, ...] = ()
+    is_exchange_order: bool = False
+    shipping_paid: Decimal | None = None
+    shipping_credited: Decimal = ZERO
     default_warehouse: str = ""
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Portion:
+    """Units of a line that go the same way: RETURN, NO_RESTOCK or MISSING."""
+
+    kind: str
+    quantity: int
+    location_id: str | None
 
 
 def assess(refund: Refund, around: Surroundings) -> Assessment:
@@ -137,19 +151,19 @@ def assess(refund: Refund, around: Surroundings) -> Assessment:
     held = hold_reason(refund, lines, around)
     if held:
         return Assessment(lines=lines, held=held)
-    goods = sum((line.imported for line in lines), 0)
-    if refund.lines and not goods and not refund.shipping:
-        return Assessment(lines=lines, skipped="never shipped")
+    moves = crediting.later_payment(refund, units=sum(line.imported for line in lines), around=around)
+    credit, notes = crediting.credit(refund, lines, around, moves)
+    if credit is None and not moves:
+        return Assessment(lines=lines, skipped="never shipped" if refund.lines else "nothing in it")
     postings, remarks, tasks = restock(refund, lines, around)
-    settles = settles_earlier_credit(refund, around)
-    if settles:
-        return Assessment(lines=lines, remarks=(settles,), credit=None)
-    money = credit(refund, lines, around)
-    unexplained = money.settled("unexplained")
-    if unexplained:
-        tasks = (*tasks, f"refund {refund.refund_id}: {unexplained:.2f} {refund.currency} of the credit {money.total:.2f} is not explained by cash, "
-                 "store credit, exchange or fee; compare the refund in Shopify with the return in Loop")  # fmt: skip
-    return Assessment(lines=lines, postings=postings, credit=money, remarks=remarks, tasks=tasks)
+    return Assessment(
+        lines=tuple(with_stock(line, postings) for line in lines),
+        postings=postings,
+        credit=credit,
+        moves=moves,
+        remarks=(*remarks, *notes.remarks),
+        tasks=(*tasks, *notes.tasks),
+    )
 
 
 def share_out(refund: Refund, around: Surroundings) -> tuple[RefundLineOutcome, ...]:
@@ -158,19 +172,20 @@ def share_out(refund: Refund, around: Surroundings) -> tuple[RefundLineOutcome, 
     outcomes = []
     for line in refund.lines:
         room = max(around.shipped.get(line.order_line_id, 0) - used.get(line.order_line_id, 0), 0)
+        room = room if line.requires_shipping else line.quantity
         imported = 0 if line.restock_type == "CANCEL" else min(line.quantity, room)
         used[line.order_line_id] = used.get(line.order_line_id, 0) + imported
-        outcomes.append(line_outcome(line, imported))
+        outcomes.append(line_outcome(line, imported, refund.currency))
     return tuple(outcomes)
 
 
-def line_outcome(line: RefundLine, imported: int) -> RefundLineOutcome:
+def line_outcome(line: RefundLine, imported: int, currency: str) -> RefundLineOutcome:
     """The amounts of the imported part, by unit and rounded once; the rest belongs to the skipped part."""
     skipped = line.quantity - imported
-    merchandise = cents(line.subtotal * imported / line.quantity) if line.quantity else line.subtotal
-    tax = cents(line.tax * imported / line.quantity) if line.quantity else line.tax
+    merchandise = money.rounded(line.subtotal * imported / line.quantity, currency) if skipped else line.subtotal
+    tax = money.rounded(line.tax * imported / line.quantity, currency) if skipped else line.tax
     left_out = line.subtotal + line.tax - merchandise - tax
-    reason = f"{line.sku} never shipped, {left_out:.2f} not imported" if skipped else ""
+    reason = f"{line.sku} never shipped, {money.text(left_out, currency)} not imported" if skipped else ""
     return RefundLineOutcome(
         key=line.key,
         sku=line.sku,
@@ -182,137 +197,131 @@ def line_outcome(line: RefundLine, imported: int) -> RefundLineOutcome:
         restock_type=line.restock_type,
         result=LineResult.IMPORTED if imported else LineResult.SKIPPED,
         reason=reason,
+        goods="gift card" if line.gift_card else "merchandise" if line.requires_shipping else "service",
     )
+
+
+def with_stock(line: RefundLineOutcome, postings: Iterable[Posting]) -> RefundLineOutcome:
+    """A line with where its units went."""
+    mine = tuple((p.warehouse, p.quantity) for p in postings if p.line_key == line.key)
+    result = LineResult.WITHOUT_STOCK if line.imported and not mine else line.result
+    return replace(line, result=result, stocked=mine)
 
 
 def hold_reason(refund: Refund, lines: tuple[RefundLineOutcome, ...], around: Surroundings) -> str:
     """Why the refund must wait whole; empty when it need not."""
+    unknown = sorted({line.restock_type for line in refund.lines} - KNOWN_RESTOCKS)
+    if unknown:
+        return f"restock type {unknown[0]} is not known; a newer gateway may know it, else import the refund by hand"
     if any(t.status == "PENDING" and t.kind == "REFUND" for t in refund.transactions) and refund.cash == ZERO and not refund.lines:
         return "the refund's payment is still pending in Shopify"
-    for line in lines:
-        code = around.warehouse_of.get(line.sku)
-        if line.imported and line.restock_type == "NO_RESTOCK" and around.received and code:
-            warehouse = around.warehouses[code]
-            if not warehouse.second_quality:
+    for line, source in zip(lines, refund.lines, strict=True):
+        kinds = {portion.kind for portion in portions(source, line.imported, around)}
+        if "NO_RESTOCK" not in kinds or not around.has_received:
+            continue
+        for at in around.received.get(line.sku, ()):
+            if at.units and not around.warehouses[at.warehouse].second_quality:
+                code = at.warehouse
                 return f"{code} has no second-quality warehouse: set second_quality for {code} under [[warehouses]] in gateway.toml"
     return ""
+
+
+def portions(line: RefundLine, imported: int, around: Surroundings) -> list[_Portion]:
+    """The imported units of a line by the way they go; the dispositions of Shopify's returns process decide where the line itself says NO_RESTOCK."""
+    if not imported or not line.requires_shipping:
+        return []
+    kind = line.restock_type
+    if kind == "LEGACY_RESTOCK":
+        kind = "RETURN" if line.restocked else "NO_RESTOCK"
+    if kind != "NO_RESTOCK" or not line.dispositions:
+        return [_Portion(kind=kind, quantity=imported, location_id=line.location_id)]
+    found, passed, rest = [], around.disposed.get(line.order_line_id, 0), imported
+    for one in line.dispositions:
+        quantity = min(max(one.quantity - passed, 0), rest)
+        passed, rest = max(passed - one.quantity, 0), rest - quantity
+        if quantity:
+            found.append(_Portion(kind=BY_DISPOSITION.get(one.kind, "NO_RESTOCK"), quantity=quantity, location_id=one.location_id))
+    return found + ([_Portion(kind="NO_RESTOCK", quantity=rest, location_id=None)] if rest else [])
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The goods of one RA's warehouse while a refund is put in stock."""
+
+    warehouse: str
+    good: int
+    units: int
 
 
 def restock(
     refund: Refund, lines: tuple[RefundLineOutcome, ...], around: Surroundings
 ) -> tuple[tuple[Posting, ...], tuple[str, ...], tuple[str, ...]]:
     """Where the units go: postings, remarks and what needs a person."""
-    locations = {line.key: line.location_id for line in refund.lines}
-    room = {
-        sku: around.received_good.get(sku, 0) + around.received_second.get(sku, 0) - around.posted.get(sku, 0) for sku in {line.sku for line in lines}
-    }
+    shelves = {sku: [_Shelf(at.warehouse, at.good, at.units) for at in places] for sku, places in around.received.items()}
     postings: list[Posting] = []
     remarks: list[str] = []
     tasks: list[str] = []
-    for line in lines:
-        if not line.imported or line.restock_type == "CANCEL":
-            continue
-        code = around.warehouse_of.get(line.sku)
-        if code is None:
-            post = without_ra(line, locations[line.key], around)
-        else:
-            post, task = with_ra(line, code, room[line.sku], around)
-            tasks += [task] if task else []
-        if post:
-            room[line.sku] -= post.quantity
-            postings.append(post)
-            remarks += [f"{line.sku}: {post.remark}"] if post.remark else []
-    return tuple(postings), tuple(remarks), tuple(tasks)
+    for line, source in zip(lines, refund.lines, strict=True):
+        if source.restock_type == "LEGACY_RESTOCK" and line.imported:
+            remarks.append(f"{line.sku}: LEGACY_RESTOCK, read as {'RETURN' if source.restocked else 'NO_RESTOCK'}")
+        for portion in portions(source, line.imported, around):
+            if portion.kind == "MISSING":
+                remarks.append(f"{line.sku}: {portion.quantity} missing by Shopify's return, not put in stock")
+            elif line.sku in shelves:
+                made = from_shelves(line, portion, shelves[line.sku], around)
+                postings += made
+                tasks += beyond_receipt(line, portion, made, around)
+            else:
+                postings += without_ra(line, portion, around)
+    merged = merge(postings)
+    remarks += [f"{p.sku}: {p.remark}" for p in merged if p.remark]
+    return merged, tuple(dict.fromkeys(remarks)), tuple(tasks)
 
 
-def without_ra(line: RefundLineOutcome, location_id: str | None, around: Surroundings) -> Posting | None:
+def without_ra(line: RefundLineOutcome, portion: _Portion, around: Surroundings) -> list[Posting]:
     """Without an RA only Shopify's own restock counts; NO_RESTOCK moves nothing (R-023, R-110)."""
-    if line.restock_type == "NO_RESTOCK":
-        return None
-    at = next((w.code for w in around.warehouses.values() if location_id and w.shopify_location == location_id), around.default_warehouse)
-    if not at:
-        return None
-    return Posting(warehouse=at, sku=line.sku, quantity=line.imported, line_key=line.key, remark="restocked without receipt")
+    if portion.kind == "NO_RESTOCK":
+        return []
+    at = warehouse_at(portion.location_id, around) or around.default_warehouse
+    return [Posting(warehouse=at, sku=line.sku, quantity=portion.quantity, line_key=line.key, remark="restocked without receipt")] if at else []
 
 
-def with_ra(line: RefundLineOutcome, code: str, room: int, around: Surroundings) -> tuple[Posting | None, str]:
-    """Post up to what was received (R-111); NO_RESTOCK to second quality, RETURN to the RA's warehouse."""
-    if line.restock_type == "NO_RESTOCK" and not around.received:
-        return None, ""
-    quantity = min(line.imported, max(room, 0))
-    task = ""
-    if quantity < line.imported:
-        task = f"{line.sku}: the refund restocks {line.imported}, the receipt has {quantity}; {line.imported - quantity} not put in stock"
-    if not quantity:
-        return None, task
-    warehouse = around.warehouses[code]
-    if line.restock_type == "NO_RESTOCK":
-        return Posting(warehouse=warehouse.second_quality or "", sku=line.sku, quantity=quantity, line_key=line.key), task
-    overridden = around.received_second.get(line.sku, 0) > 0 and around.received_good.get(line.sku, 0) < quantity
-    remark = "condition overridden by reviewer" if overridden else ""
-    return Posting(warehouse=code, sku=line.sku, quantity=quantity, line_key=line.key, remark=remark), task
+def warehouse_at(location_id: str | None, around: Surroundings) -> str:
+    """The warehouse of a Shopify location; empty when none has it."""
+    return next((w.code for w in around.warehouses.values() if location_id and w.shopify_location == location_id), "")
 
 
-def settles_earlier_credit(refund: Refund, around: Surroundings) -> str:
-    """Money paid later for goods credited before (no lines, cash, balanced by a negative adjustment) makes no second credit (R-124)."""
-    given_back = -sum((a.amount for a in refund.adjustments if a.amount < 0), ZERO)
-    if refund.lines or not refund.cash or refund.shipping or not around.open_exchange_credit:
-        return ""
-    if given_back == refund.cash and refund.cash <= around.open_exchange_credit:
-        return f"{refund.cash:.2f} paid out settles the credit made earlier"
-    return ""
-
-
-def credit(refund: Refund, lines: tuple[RefundLineOutcome, ...], around: Surroundings) -> Credit:
-    """The credit invoice's amounts and how they were settled."""
-    merchandise = sum((line.merchandise for line in lines), ZERO)
-    tax = sum((line.tax for line in lines), ZERO)
-    left_out = sum((line.skipped_value for line in lines), ZERO)
-    total = merchandise + tax + refund.shipping + refund.duties
-    if not refund.lines and not total:
-        merchandise = total = refund.cash  # goodwill: money without goods (R-115)
-    return Credit(
-        merchandise=merchandise,
-        tax=tax,
-        shipping=refund.shipping,
-        duties=refund.duties,
-        currency=refund.currency,
-        settlements=settle(refund, total=total, left_out=left_out, around=around),
-    )
-
-
-def settle(refund: Refund, *, total: Decimal, left_out: Decimal, around: Surroundings) -> tuple[Settlement, ...]:
-    """Split a credit by how it was paid: the money that moved first, then what Loop says became of the rest."""
-    found: list[Settlement] = []
-    rest = total
-    unshipped = left_out
-    for t in refund.transactions:
-        if t.kind != "REFUND" or t.status != "SUCCESS":
+def from_shelves(line: RefundLineOutcome, portion: _Portion, shelves: list[_Shelf], around: Surroundings) -> list[Posting]:
+    """Post up to what was received (R-111): NO_RESTOCK to second quality, RETURN to the RA's warehouse, that of Shopify's location first."""
+    wanted, rest, found = warehouse_at(portion.location_id, around), portion.quantity, []
+    for shelf in sorted(shelves, key=lambda s: s.warehouse != wanted):
+        quantity = min(rest, max(shelf.units, 0))
+        if not quantity:
             continue
-        for_unshipped = min(unshipped, t.amount)
-        unshipped -= for_unshipped
-        amount = min(t.amount - for_unshipped, rest)
-        rest -= amount
-        if amount:
-            kind = "store credit" if t.gateway in STORE_CREDIT_GATEWAYS else "cash"
-            found.append(Settlement(kind=kind, amount=amount, detail=t.gateway))
-    for kind, ceiling in ways_besides_cash(refund, around):
-        amount = min(rest, ceiling)
-        rest -= amount
-        if amount > 0:
-            found.append(Settlement(kind=kind, amount=amount))
-    if rest:
-        found.append(Settlement(kind="unexplained", amount=rest))
-    return tuple(found)
+        good = min(shelf.good, quantity) if portion.kind == "RETURN" else max(quantity - (shelf.units - shelf.good), 0)
+        shelf.units, shelf.good, rest = shelf.units - quantity, shelf.good - good, rest - quantity
+        second = portion.kind == "NO_RESTOCK"
+        to = (around.warehouses[shelf.warehouse].second_quality or "") if second else shelf.warehouse
+        overridden = not second and good < quantity
+        remark = "condition overridden by reviewer" if overridden else "received good, not restocked by reviewer" if second and good else ""
+        found.append(Posting(warehouse=to, sku=line.sku, quantity=quantity, line_key=line.key, remark=remark))
+    return found
 
 
-def ways_besides_cash(refund: Refund, around: Surroundings) -> tuple[tuple[str, Decimal], ...]:
-    """How value can be settled without cash, each with its most."""
-    adjusted = sum((a.amount for a in refund.adjustments if a.amount > 0), ZERO)
-    if around.rma is None:
-        return (("fee kept", adjusted),)
-    return (
-        ("fee kept", around.rma.handling_fee),
-        ("store credit", around.rma.gift_card),
-        ("exchange credit", around.rma.exchange_credit),
-    )
+def beyond_receipt(line: RefundLineOutcome, portion: _Portion, made: list[Posting], around: Surroundings) -> list[str]:
+    """The task about units that a refund restocks and no receipt has; a kept item of an RA that was never received is none."""
+    put = sum(p.quantity for p in made)
+    if put == portion.quantity or (portion.kind == "NO_RESTOCK" and not around.has_received):
+        return []
+    return [f"{line.sku}: the refund restocks {portion.quantity}, the receipt has {put}; {portion.quantity - put} not put in stock"]
+
+
+def merge(postings: list[Posting]) -> tuple[Posting, ...]:
+    """One posting for each line and warehouse: the ledger's reference is the refund's line."""
+    found: dict[tuple[str, str], Posting] = {}
+    for p in postings:
+        before = found.get((p.line_key, p.warehouse))
+        quantity = p.quantity + (before.quantity if before else 0)
+        remark = p.remark or (before.remark if before else "")
+        found[p.line_key, p.warehouse] = Posting(warehouse=p.warehouse, sku=p.sku, quantity=quantity, line_key=p.line_key, remark=remark)
+    return tuple(found.values())

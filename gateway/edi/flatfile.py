@@ -37,14 +37,26 @@ class Layout:
     quote: str = '"'
     encoding: str = ""
     has_header: bool = True
+    record_column: int = 0
+    records: Mapping[str, str] = field(default_factory=dict)
+    header_columns: Mapping[str, int] = field(default_factory=dict)
+    trailer_columns: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the number of its first line, and its values by meaning, blanks around them removed."""
+    """One row: the number of its first line, and its values by meaning, blanks around them removed.
+
+    `places` tells in which column (or, in fixed width, at which character) each value stands, from 1; `cells` are as sent, and `head` those of the header
+    it stands under. `record` is `line`, or `header` or `trailer` where a layout has them: a header's values are also given with each line under it.
+    """
 
     line: int
     values: dict[str, str] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict, compare=False)
+    cells: Sequence[str] = field(default=(), compare=False)
+    record: str = field(default="line", compare=False)
+    head: Sequence[str] = field(default=(), compare=False)
 
 
 def read_rows(chunks: Iterable[bytes], layout: Layout) -> Iterator[Row | Finding]:
@@ -60,6 +72,10 @@ def read_rows(chunks: Iterable[bytes], layout: Layout) -> Iterator[Row | Finding
         yield _finding("flat.empty", Severity.NOTE, "The file is empty.", remedy)
     if opening is None:
         return
+    if layout.records:
+        yield from read_records(chain([opening], rows), layout)
+        yield from _taken(oddities)
+        return
     line, cells = opening
     columns = _columns(cells, layout)
     missing = _missing(line, cells, columns, layout)
@@ -69,22 +85,63 @@ def read_rows(chunks: Iterable[bytes], layout: Layout) -> Iterator[Row | Finding
     if not layout.has_header:
         rows = chain([opening], rows)
     seen = False
+    head = cells if layout.has_header else ()
     for line, row in rows:
         seen = True
         yield from _taken(oddities)
-        yield from _row(line, row, columns, len(cells), layout)
+        yield from to_row(line, row, columns, len(cells), layout, head)
     yield from _taken(oddities)
     if not seen:
         yield _finding("flat.no-rows", Severity.NOTE, "The file has a header line and no rows.", "Nothing to do.", line=1)
 
 
-def _row(line: int, cells: list[str], columns: dict[str, int], width: int, layout: Layout) -> Iterator[Row | Finding]:
+def to_row(line: int, cells: list[str], columns: dict[str, int], width: int, layout: Layout, head: Sequence[str]) -> Iterator[Row | Finding]:
+    """A row under a header, and a finding when its cells are not as many as the header's."""
     if len(cells) != width:
         yield _wrong_width(line, len(cells), width)
     if any(at >= len(cells) for meaning, at in columns.items() if meaning in layout.required):
         return
     values = {meaning: cells[at].strip() if at < len(cells) else "" for meaning, at in columns.items()}
-    yield Row(line, values)
+    yield Row(line, values, {meaning: at + 1 for meaning, at in columns.items()}, cells, head=head)
+
+
+def read_records(rows: Iterable[tuple[int, list[str]]], layout: Layout) -> Iterator[Row | Finding]:
+    """Rows of several kinds, told apart by the mark in one column; the columns of a line are numbers."""
+    numbers = {meaning: places[0] for meaning, places in layout.columns.items() if places and isinstance(places[0], int)}
+    columns = {"header": layout.header_columns, "line": numbers, "trailer": layout.trailer_columns, "ignore": {}}
+    header: dict[str, str] = {}
+    for line, cells in rows:
+        mark = cells[layout.record_column - 1].strip() if len(cells) >= layout.record_column else ""
+        record = layout.records.get(mark)
+        if record is None:
+            yield _unknown_record(line, mark, layout)
+            continue
+        values = {meaning: cells[at - 1].strip() if at <= len(cells) else "" for meaning, at in columns[record].items()}
+        if record == "header":
+            header = values
+        elif record == "line":
+            values = header | {meaning: value for meaning, value in values.items() if value or meaning not in header}
+        yield Row(line, values, columns[record], cells, record)
+
+
+def _unknown_record(line: int, mark: str, layout: Layout) -> Finding:
+    message = f"The row begins with {mark!r}, which is no kind of row here ({', '.join(layout.records)} are)."
+    return _finding("flat.record-unknown", Severity.ERROR, message, "Ask the sender what it is; name it under `records` in the profile.", line=line)
+
+
+def find_columns(line: int, cells: list[str], layout: Layout) -> tuple[dict[str, int], list[Finding]]:
+    """Where each meaning stands under a header, counted from 0, and a finding for each that is required and not there."""
+    columns = _columns(cells, layout)
+    return columns, _missing(line, cells, columns, layout)
+
+
+def text_lines(chunks: Iterable[bytes], encoding: str) -> Iterator[tuple[int, str | Finding]]:
+    """The lines of a text with their numbers, and a finding where the encoding does not fit."""
+    oddities: list[Finding] = []
+    lines = _Lines(_texts(chunks, encoding, oddities))
+    for text in lines:
+        yield from ((lines.number, finding) for finding in _taken(oddities))
+        yield lines.number, text
 
 
 def write_rows(

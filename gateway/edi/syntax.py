@@ -52,7 +52,9 @@ class Finding:
             words.append(f"segment {self.segment}" + (f" ({self.tag})" if self.tag else ""))
         elif self.tag:
             words.append(self.tag)
-        if self.element is not None:
+        if self.element is not None and self.line is not None and not self.tag:
+            words.append(f"column {self.element}")
+        elif self.element is not None:
             words.append(f"element {self.element:02d}" + (f" component {self.component}" if self.component else ""))
         if self.line is not None:
             words.append(f"line {self.line}")

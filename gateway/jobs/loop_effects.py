@@ -176,6 +176,8 @@ def _closed(ctx: Context, connection: Connection, held: HeldReturn, found: Retur
         refund_ids=found.refund_ids,
         units=found.units and tuple(u for u in held.document.units if u.line_item_id in {f.line_item_id for f in found.units}),
         exchanges=found.exchanges or held.document.exchanges,
+        return_total=found.return_total,
+        exchange_total=found.exchange_total,
         refund=found.refund,
         gift_card=found.gift_card,
         handling_fee=found.handling_fee,

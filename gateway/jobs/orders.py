@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from gateway.clients.shopify import TouchedOrder
-from gateway.domain import ordering
+from gateway.domain import money, ordering
 from gateway.domain.documents import Order, Return
 from gateway.errors import PermanentError
 from gateway.jobs import shopify
@@ -85,9 +85,12 @@ def _scan_orders(ctx: Context, tally: Tally, *, start: datetime | None, end: dat
     since = start or shopify.since(ctx, POSITION, ctx.timing.refunds_overlap)
     if since >= until:
         return
+    with database.reading(ctx.engine) as connection:
+        waiting = {r.document.order_name.lstrip("#") for r in returns.waiting_for_exchange(connection)}
     for page in ctx.shopify.orders_touched(start=since, end=until + timedelta(seconds=1)):
         for touched in page:
-            if touched.name.lstrip("#").upper().startswith(ctx.policy.exchange_prefix.upper()):
+            prefixed = touched.name.lstrip("#").upper().startswith(ctx.policy.exchange_prefix.upper())
+            if prefixed or waiting & {tag.lstrip("#") for tag in touched.tags}:
                 _take_candidate(ctx, touched, tally)
     if start is None:
         with database.writing(ctx.engine) as connection:
@@ -122,16 +125,21 @@ def _owner(connection: Connection, order: Order) -> Return | None:
 
 def _book(ctx: Context, order: Order, rma: Return, tally: Tally, *, linked: bool) -> None:
     matched_by = ordering.matching_rule(order, policy=ctx.policy, linked=linked) or "its tag names the original order"
-    booked = ordering.book(order, rma=rma)
+    with database.reading(ctx.engine) as connection:
+        used = ledger.exchange_credit_used(connection, rma.rma)
+    booked = ordering.book(order, rma=rma, credit_used=used)
     with database.writing(ctx.engine) as connection:
         returns.set_exchange_state(connection, rma.rma, f"exchange order {order.name} imported")
         events.resolve_alert(connection, "exchange order missing", rma.rma, at=ctx.now())
         if not ledger.add_order(connection, booked, matched_by=matched_by, at=ctx.now()):
             tally.skip(order.name, "imported before")
             return
-        offset = f"discount {booked.discount:.2f}" if booked.discount else f"miscellaneous charge {booked.misc_charge:.2f}"
-        text = f"Exchange order {order.name} imported: merchandise {booked.merchandise:.2f}, tax {booked.tax:.2f}, {offset}, A/R {booked.ar:.2f}"
+        amounts = {name: money.text(getattr(booked, name), order.currency) for name in ("merchandise", "tax", "discount", "misc_charge", "ar")}
+        offset = f"discount {amounts['discount']}" if booked.discount else f"miscellaneous charge {amounts['misc_charge']}"
+        text = f"Exchange order {order.name} imported: merchandise {amounts['merchandise']}, tax {amounts['tax']}, {offset}, A/R {amounts['ar']}"
         events.note(connection, "order.imported", text, at=ctx.now(), rma=rma.rma, facts={"matched_by": matched_by})
         if booked.ar:
-            events.open_task(connection, "A/R not zero", order.order_id, f"{order.name}: A/R is {booked.ar:.2f}", at=ctx.now(), rma=rma.rma)
+            text = f"{order.name}: A/R is {amounts['ar']} {order.currency}: neither the return credit {money.text(booked.offset, order.currency)} nor a payment covers it"
+            advice = "collect the upsell in Shopify, or compare the exchange with Loop"
+            events.open_task(connection, "A/R not zero", order.order_id, text, at=ctx.now(), rma=rma.rma, advice=advice)
     tally.done += 1

@@ -47,8 +47,7 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
-    bad_spans: list[tuple[int, int]] = field(default_factory=list)
-    heads: tuple[int, int] | None = None
+    rest: bytes | None = None
     control: str = ""
     sender: str = ""
     again: bool = False

@@ -1,21 +1,22 @@
 """Shopify's refunds into stock and credit invoices.
 
-Refunds are found through the orders they touched, each imported once by its id; one seen again is information, never an error. A refund waits until it is
-known which return it belongs to.
+Refunds are found through the orders they touched and imported in the order in which they were made, each once by its id; one seen again is information,
+never an error. A refund waits until it is known which return it belongs to, and behind an earlier one of its order that is held and that it depends on.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
 from gateway.clients.shopify import TouchedOrder
-from gateway.domain import lifecycle, refunding
-from gateway.domain.documents import ZERO, Order, Refund
+from gateway.domain import lifecycle, money, refunding
+from gateway.domain.documents import Order, Refund
 from gateway.domain.lifecycle import RaState
-from gateway.domain.refunding import Assessment, Surroundings
+from gateway.domain.refunding import Assessment, ReceivedAt, Surroundings
 from gateway.errors import PermanentError
 from gateway.jobs import shopify
 from gateway.jobs.context import Context, Tally
@@ -63,14 +64,14 @@ def _retry_held(ctx: Context, tally: Tally) -> None:
 
 
 def _take_order(ctx: Context, touched: TouchedOrder, tally: Tally) -> None:
-    for refund_id, updated_at in touched.refunds:
+    for one in touched.refunds:
         tally.read += 1
         with database.reading(ctx.engine) as connection:
-            known = ledger.load_refund(connection, refund_id)
+            known = ledger.load_refund(connection, one.refund_id)
         if known and known["status"] != "held":
-            _seen_again(ctx, known, updated_at, tally)
+            _seen_again(ctx, known, one.updated_at, tally)
         elif not known:
-            _import_refund(ctx, refund_id, tally)
+            _import_refund(ctx, one.refund_id, tally)
 
 
 def _seen_again(ctx: Context, known: dict[str, object], updated_at: datetime, tally: Tally) -> None:
@@ -101,13 +102,14 @@ def _import_refund(ctx: Context, refund_id: str, tally: Tally) -> None:
         known = ledger.load_refund(connection, refund_id)
         if known and known["status"] != "held":
             return
+        ahead = "" if waits else ledger.waits_behind(connection, refund)
+        waits = waits or (f"waiting for refund {ahead} of the same order, which is held" if ahead else "")
         if waits:
             ledger.save_refund(connection, refund, Assessment(lines=()), status="held", message=f"held: {waits}", rma=None, at=ctx.now())
             tally.skip(f"refund {refund_id}", waits)
             return
         rma = _find_return(connection, refund)
-        around = _surroundings(ctx, connection, refund, order, rma)
-        assessment = refunding.assess(refund, around)
+        assessment = refunding.assess(refund, _surroundings(ctx, connection, refund, order, rma))
         _post(ctx, connection, refund, assessment, rma, tally)
 
 
@@ -163,50 +165,56 @@ def _find_return(connection: Connection, refund: Refund) -> HeldReturn | None:
 
 
 def _surroundings(ctx: Context, connection: Connection, refund: Refund, order: Order, rma: HeldReturn | None) -> Surroundings:
+    owner = rma.document.rma if rma else ledger.return_behind(connection, refund.order_id)
     around = Surroundings(
         shipped=order.shipped,
         credited=ledger.credited_units(connection, refund.order_id, besides=refund.refund_id),
         warehouses=ctx.places.warehouses,
-        open_exchange_credit=ledger.open_exchange_credit(connection, refund.order_id),
+        disposed=ledger.disposed_units(connection, refund.order_id, refund.return_id, besides=refund.refund_id) if refund.return_id else {},
+        open_credits=ledger.open_credits(connection, order_id=refund.order_id, rma=owner, currency=refund.currency),
+        is_exchange_order=rma is None and bool(owner),
+        shipping_paid=order.shipping,
+        shipping_credited=ledger.shipping_credited(connection, refund.order_id, currency=refund.currency),
         default_warehouse=ctx.default_warehouse,
+        policy=ctx.policy,
     )
     if rma is None:
         return around
-    warehouse_of: dict[str, str] = {}
-    good: dict[str, int] = {}
-    second: dict[str, int] = {}
-    for ra in returns.authorizations_of(connection, rma.document.rma):
-        for line in returns.lines_of(connection, ra.document.ra):
-            sku = line["sku"]
-            warehouse_of[sku] = ra.document.warehouse
-            good[sku] = good.get(sku, 0) + line["good"]
-            second[sku] = second.get(sku, 0) + line["second"]
     return replace(
         around,
         rma=rma.document,
-        received=any(good.values()) or any(second.values()),
-        warehouse_of=warehouse_of,
-        received_good=good,
-        received_second=second,
-        posted=ledger.posted_for(connection, rma.document.rma),
+        named=refund.refund_id in rma.document.refund_ids,
+        settled=ledger.settled_for(connection, rma.document.rma),
+        **_received(ctx, connection, rma.document.rma),
     )
+
+
+def _received(ctx: Context, connection: Connection, rma: str) -> dict[str, Any]:
+    """What each RA received, by SKU, less what is in stock of it already."""
+    posted = ledger.posted_at(connection, rma)
+    found: dict[str, tuple[ReceivedAt, ...]] = {}
+    anything = False
+    for ra in returns.authorizations_of(connection, rma):
+        code = ra.document.warehouse
+        for line in returns.lines_of(connection, ra.document.ra):
+            sku, good, second = line["sku"], line["good"], line["second"]
+            anything = anything or good + second > 0
+            sold = min(posted.get((code, sku), 0), good + second)
+            posted[code, sku] = posted.get((code, sku), 0) - sold
+            at = ctx.places.warehouses[code].second_quality or ""
+            aside = min(posted.get((at, sku), 0), good + second - sold)
+            posted[at, sku] = posted.get((at, sku), 0) - aside
+            left, good_left = good + second - sold - aside, max(good - sold - max(aside - second, 0), 0)
+            one = ReceivedAt(warehouse=code, good=min(good_left, left), second=left - min(good_left, left))
+            found[sku] = (*found.get(sku, ()), one)
+    return {"received": found, "has_received": anything}
 
 
 def _post(ctx: Context, connection: Connection, refund: Refund, assessment: Assessment, rma: HeldReturn | None, tally: Tally) -> None:
     """Write everything a refund comes to in one transaction: its row is the guard against a second time."""
-    number = rma.document.rma if rma else None
-    if assessment.held:
-        message = f"held: {assessment.held}"
-        ledger.save_refund(connection, refund, assessment, status="held", message=message, rma=number, at=ctx.now())
-        events.open_task(connection, "held refund", refund.refund_id, f"Refund {refund.refund_id}: {message}", at=ctx.now(), rma=number)
-        tally.skip(f"refund {refund.refund_id}", message)
-        return
-    if assessment.skipped:
-        value = sum((line.skipped_value for line in assessment.lines), ZERO)
-        message = f"skipped: {assessment.skipped}, {value:.2f} not imported"
-        ledger.save_refund(connection, refund, assessment, status="skipped", message=message, rma=number, at=ctx.now())
-        events.note(connection, "refund.skipped", f"Refund {refund.refund_id} {message}", at=ctx.now(), rma=number, actor="Shopify")
-        tally.skip(f"refund {refund.refund_id}", message)
+    number = rma.document.rma if rma else ledger.return_behind(connection, refund.order_id) or None
+    if assessment.held or assessment.skipped:
+        _post_nothing(ctx, connection, refund, assessment, number, tally)
         return
     skipped = [line.reason for line in assessment.lines if line.reason]
     message = "; ".join([*skipped, *assessment.remarks])
@@ -216,10 +224,9 @@ def _post(ctx: Context, connection: Connection, refund: Refund, assessment: Asse
     events.note(connection, "refund.imported", f"Refund {refund.refund_id} imported" + (f": {message}" if message else ""), at=ctx.now(), rma=number)
     _post_stock(ctx, connection, refund, assessment, number)
     if assessment.credit is not None:
-        invoice = ledger.add_invoice(connection, refund=refund, credit=assessment.credit, rma=number, at=ctx.now())
-        ways = ", ".join(f"{s.kind} {s.amount:.2f}" for s in assessment.credit.settlements)
-        text = f"Credit invoice {invoice}: {assessment.credit.total:.2f} {refund.currency} ({ways or 'nothing paid'})"
-        events.note(connection, "invoice.made", text, at=ctx.now(), rma=number)
+        ledger.add_invoice(connection, refund=refund, credit=assessment.credit, rma=number, at=ctx.now())
+    for move in assessment.moves:
+        ledger.move_settlement(connection, move, refund=refund, rma=number, at=ctx.now())
     for place, text in enumerate(assessment.tasks):
         events.open_task(connection, "refund needs a look", f"{refund.refund_id} {place}", text, at=ctx.now(), rma=number)
     tally.done += 1
@@ -229,10 +236,27 @@ def _post(ctx: Context, connection: Connection, refund: Refund, assessment: Asse
         _close_ras(connection, number)
 
 
+def _post_nothing(ctx: Context, connection: Connection, refund: Refund, assessment: Assessment, rma: str | None, tally: Tally) -> None:
+    """Write down why a refund is held, or that there is nothing in it to import."""
+    if assessment.held:
+        message = f"held: {assessment.held}"
+        ledger.save_refund(connection, refund, assessment, status="held", message=message, rma=rma, at=ctx.now())
+        events.open_task(connection, "held refund", refund.refund_id, f"Refund {refund.refund_id}: {message}", at=ctx.now(), rma=rma)
+    else:
+        value = money.total(line.skipped_value for line in assessment.lines)
+        message = f"skipped: {assessment.skipped}, {money.text(value, refund.currency)} not imported"
+        ledger.save_refund(connection, refund, assessment, status="skipped", message=message, rma=rma, at=ctx.now())
+        events.close_tasks(connection, kind="held refund", subject=refund.refund_id, because=message, at=ctx.now())
+        events.note(connection, "refund.skipped", f"Refund {refund.refund_id} {message}", at=ctx.now(), rma=rma, actor="Shopify")
+    tally.skip(f"refund {refund.refund_id}", message)
+
+
 def _post_stock(ctx: Context, connection: Connection, refund: Refund, assessment: Assessment, rma: str | None) -> None:
     for posting in assessment.postings:
+        text = f"Stock: {posting.quantity} x {posting.sku} into {posting.warehouse}" + (f" ({posting.remark})" if posting.remark else "")
         ledger.post(
             connection,
+            text,
             at=ctx.now(),
             warehouse=posting.warehouse,
             sku=posting.sku,
@@ -242,8 +266,6 @@ def _post_stock(ctx: Context, connection: Connection, refund: Refund, assessment
             remark=posting.remark,
             rma=rma,
         )
-        text = f"Stock: {posting.quantity} x {posting.sku} into {posting.warehouse}" + (f" ({posting.remark})" if posting.remark else "")
-        events.note(connection, "stock.posted", text, at=ctx.now(), rma=rma)
 
 
 def _close_ras(connection: Connection, rma: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -18,15 +18,16 @@ from gateway.domain.documents import Authorization
 from gateway.domain.lifecycle import RaState
 from gateway.errors import HeldError
 from gateway.folders import NameTakenError
-from gateway.jobs.answers import take_controls
+from gateway.jobs.answers import control_text, take_controls
 from gateway.jobs.context import Context, Tally
-from gateway.mapping import outbound
+from gateway.mapping import outbound, outbound_edifact, outbound_flat
 from gateway.mapping.outbound import UnsendableError
 from gateway.mapping.profiles import Profile
 from gateway.store import database, events, files, returns, workqueue
 from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
 
+WRITERS: dict[str, Callable[..., bytes]] = {"x12": outbound.to_x12, "edifact": outbound_edifact.to_edifact, "flat": outbound_flat.to_flat}
 WAITS_FOR_OTHERS = ("the return is in review", "held by ")
 
 
@@ -151,7 +152,7 @@ def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthoriza
         sha256=hashlib.sha256(made.content).hexdigest(),
         size=len(made.content),
         state="pending",
-        control=f"{made.controls.interchange:09d}" if made.controls else "",
+        control=control_text(made.controls, profile.send.kind.syntax),
         content=made.content,
         folder="test" if profile.stage == "testing" else "production",
     )
@@ -164,7 +165,7 @@ def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthoriza
 
 
 def _numbers(made: _Made, place: int) -> dict[str, str]:
-    """The group and set control numbers of the RA at a place in a file; none in a flat file."""
+    """The numbers by which an acknowledgement names the RA at a place in a file: group and set, or interchange and message; none in a flat file."""
     if made.controls is None:
         return {}
     return {"group_control": str(made.controls.group), "set_control": outbound.set_control(place)}
@@ -172,7 +173,7 @@ def _numbers(made: _Made, place: int) -> dict[str, str]:
 
 def _enter(connection: Connection, held: HeldAuthorization, profile: Profile, facts: dict[str, object]) -> None:
     """Enter one RA's document in the book."""
-    expects = profile.send.expect_acknowledgement and profile.is_x12_out
+    expects = profile.send.expect_acknowledgement and profile.send.kind.syntax != "flat"
     files.add_document(
         connection,
         partner=profile.partner,
@@ -187,15 +188,13 @@ def _enter(connection: Connection, held: HeldAuthorization, profile: Profile, fa
 
 
 def _render(ctx: Context, connection: Connection, ras: Sequence[Authorization], profile: Profile, *, purpose: str) -> _Made:
-    at, template = ctx.now(), ctx.template(profile.send.template)
-    if profile.is_x12_out:
-        controls = take_controls(connection, profile)
-        content = outbound.to_x12(ras, profile=profile, template=template, controls=controls, purpose=purpose, at=at)
-        number = controls.interchange
-    else:
-        controls, content = None, outbound.to_csv(ras, profile=profile, template=template, purpose=purpose, at=at)
-        number = files.next_control(connection, partner=profile.partner, kind="file", first=1)
-    name = outbound.file_name(profile, ra=ras[0].ra, document=profile.send.document, controls=controls, number=number, at=at)
+    at, send = ctx.now(), profile.send
+    controls = take_controls(connection, profile, send.kind.syntax)
+    content = WRITERS[send.kind.syntax](ras, profile=profile, template=ctx.template(send.template), controls=controls, purpose=purpose, at=at)
+    number = controls.interchange if controls else files.next_control(connection, partner=profile.partner, kind="file", first=1)
+    name = outbound.file_name(
+        send.file_name, partner=profile.partner, ra=ras[0].ra, document=send.document.upper(), controls=controls, number=number, at=at
+    )
     return _Made(content=content, name=name, controls=controls)
 
 

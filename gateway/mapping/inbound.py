@@ -1,4 +1,4 @@
-"""Receipts out of documents, by the partner's profile.
+"""Receipts out of 944s, by the partner's profile.
 
 A 944 that obeys the syntax can still make no sense as a receipt: totals that do not add up, a unit nobody knows, a condition code without a meaning.
 Such a document is not a receipt at all: `ReadReceipt.faults` says why, with the place, and nothing of it is applied. What is merely odd goes along as a
@@ -9,55 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import date
 from functools import cache
 
 from gateway.domain.documents import Receipt, ReceiptLine
 from gateway.domain.items import Catalogue
-from gateway.edi import dictionary, flatfile
-from gateway.edi.syntax import Finding, Scope, Severity
+from gateway.edi import dictionary
 from gateway.edi.x12 import Segment, TransactionSet
 from gateway.errors import PermanentError
-from gateway.mapping.profiles import Profile, ReadCsvReceipt, ReadX12Receipt
+from gateway.mapping.inbound_parts import ReadReceipt, whole_number
+from gateway.mapping.inbound_parts import ReceiptFault as _Fault
+from gateway.mapping.inbound_parts import fault_at as _fault
+from gateway.mapping.profiles import Profile, ReadX12Receipt
 
 EXCEPTIONS_ONLY = {"X", "N"}
-LONGEST_QUANTITY = 9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadReceipt:
-    """A receipt, or why there is none; `listed_only` lines mean that absent ones came as announced (W17-01 X or N)."""
-
-    receipt: Receipt | None
-    faults: tuple[Finding, ...] = ()
-    listed_only: bool = False
-    position: str = ""
-
-
-class _Fault(PermanentError):
-    """A document is no receipt."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
-
-
-def _fault(code: str, message: str, remedy: str, *, at: Segment | None = None, element: int | None = None, value: str | None = None) -> _Fault:
-    return _Fault(
-        Finding(
-            code=code,
-            severity=Severity.ERROR,
-            scope=Scope.SET,
-            message=message,
-            remedy=remedy,
-            offset=at.offset if at else 0,
-            segment=at.ordinal if at else None,
-            tag=at.tag if at else None,
-            element=element,
-            value=value,
-        )
-    )
 
 
 def to_receipt(document: TransactionSet, *, profile: Profile, catalogue: Catalogue) -> ReadReceipt:
@@ -282,19 +247,6 @@ def _quantity(segment: Segment, element: int) -> int:
     return int(number)
 
 
-def whole_number(text: str) -> int | None:
-    """A quantity of pieces: `2`, `0002`, `2.000` and `2.0E+0` are 2; what is no whole number, or beyond a thousand million, is none."""
-    if text.isascii() and text.isdigit() and len(text) <= LONGEST_QUANTITY:
-        return int(text)
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    if not number.is_finite() or number.adjusted() >= LONGEST_QUANTITY or number != number.to_integral_value():
-        return None
-    return int(number)
-
-
 def _check_total(parts: _Parts, rules: ReadX12Receipt) -> None:
     if not rules.check_total or parts.total is None:
         return
@@ -309,113 +261,3 @@ def _check_total(parts: _Parts, rules: ReadX12Receipt) -> None:
             element=1,
             value=parts.total.get(1),
         )
-
-
-@dataclass(slots=True)
-class _Group:
-    """The rows of one receipt number and RA in a flat file."""
-
-    receipt_no: str
-    ra: str
-    rows: list[flatfile.Row]
-
-
-def to_csv_receipts(chunks: Iterable[bytes], *, profile: Profile, catalogue: Catalogue, today: date) -> tuple[list[ReadReceipt], list[Finding]]:
-    """Receipts from a CSV file, one per receipt number and RA; findings of the whole file, which stop it."""
-    rules = profile.receive.csv_receipt
-    if rules is None:
-        raise PermanentError(f"{profile.partner} is not set up for CSV receipts: add [receive.csv_receipt] to its profile")
-    layout = flatfile.Layout(columns=dict(rules.columns), required=frozenset(rules.required), delimiter=rules.delimiter)
-    groups: dict[tuple[str, str], _Group] = {}
-    findings: list[Finding] = []
-    for found in flatfile.read_rows(chunks, layout=layout):
-        if isinstance(found, Finding):
-            findings.append(found)
-            continue
-        key = (found.values.get("receipt_number", ""), found.values.get("ra", ""))
-        groups.setdefault(key, _Group(key[0], key[1], [])).rows.append(found)
-    read = [_csv_receipt(group, rules, profile=profile, catalogue=catalogue, today=today) for group in groups.values()]
-    return read, [f for f in findings if f.severity == Severity.ERROR]
-
-
-def _csv_receipt(group: _Group, rules: ReadCsvReceipt, *, profile: Profile, catalogue: Catalogue, today: date) -> ReadReceipt:
-    position = f"line {group.rows[0].line}"
-    try:
-        if not group.receipt_no:
-            raise _csv_fault("receipt.number", "the row has no receipt number", "fill the column receipt_number", group.rows[0])
-        lines = tuple(_csv_line(row, rules, profile=profile, catalogue=catalogue) for row in group.rows)
-        first = group.rows[0].values
-        receipt = Receipt(
-            partner=profile.partner,
-            receipt_no=group.receipt_no,
-            ra_reference=group.ra,
-            received_on=_csv_date(group.rows[0], rules, today),
-            lines=lines,
-            final=any(row.values.get("final", "").strip().upper() in rules.final_values for row in group.rows),
-            tracking_numbers=tuple(filter(None, (first.get("tracking", ""),))),
-            order_reference=first.get("order", ""),
-            references=(group.ra,) if group.ra else (),
-            position=position,
-        )
-    except _Fault as fault:
-        return ReadReceipt(receipt=None, faults=(fault.finding,), position=position)
-    return ReadReceipt(receipt=receipt, position=position)
-
-
-def _csv_fault(code: str, message: str, remedy: str, row: flatfile.Row, value: str | None = None) -> _Fault:
-    return _Fault(Finding(code=code, severity=Severity.ERROR, scope=Scope.SET, message=message, remedy=remedy, offset=0, line=row.line, value=value))
-
-
-def _csv_line(row: flatfile.Row, rules: ReadCsvReceipt, *, profile: Profile, catalogue: Catalogue) -> ReceiptLine:
-    values = row.values
-    quantity = _csv_quantity(row)
-    code = values.get("condition", "").strip().upper()
-    meaning = {k.upper(): v for k, v in rules.conditions.items()}.get(code)
-    if meaning is None:
-        raise _csv_fault(
-            "receipt.condition",
-            f"the condition {code!r} has no meaning in {profile.partner}'s profile ({', '.join(rules.conditions)} do)",
-            f'ask the partner, add {code} = "good|second|short|ignore" under [receive.csv_receipt.conditions], and replay',
-            row,
-            code,
-        )
-    stated = [text for text in (values.get("sku", "").strip(), values.get("upc", "").strip()) if text]
-    if not stated:
-        raise _csv_fault("receipt.item", "the row names no item", "fill the column sku or upc", row)
-    if any("E+" in text.upper() for text in stated):
-        raise _csv_fault("receipt.item", f"the item {stated[0]!r} was destroyed by a spreadsheet", "export the column as text and send it again", row)
-    found = catalogue.resolve(partner=profile.partner, candidates=stated)
-    return ReceiptLine(
-        stated=stated[0],
-        sku=found.sku if found else "",
-        good=quantity if meaning == "good" else 0,
-        second=quantity if meaning == "second" else 0,
-        missing=quantity if meaning == "short" else 0,
-        condition=code.lower() if meaning == "second" else "",
-        note=values.get("note", ""),
-        position=f"line {row.line}",
-    )
-
-
-def _csv_quantity(row: flatfile.Row) -> int:
-    text = row.values.get("quantity", "").strip()
-    number = whole_number(text)
-    if number is None or number < 0:
-        raise _csv_fault("receipt.quantity", f"the quantity {text!r} is not a whole number of units", "correct it and drop the file again", row, text)
-    return int(number)
-
-
-def _csv_date(row: flatfile.Row, rules: ReadCsvReceipt, today: date) -> date:
-    text = row.values.get("received_on", "").strip()
-    if not text:
-        return today
-    try:
-        if rules.date_format == "iso":
-            return datetime.fromisoformat(text.replace("Z", "+00:00")).date()
-        if rules.date_format == "excel":
-            return date(1899, 12, 30) + timedelta(days=int(float(text)))
-        return datetime.strptime(text, rules.date_format).date()  # noqa: DTZ007 - a date has no zone
-    except ValueError:
-        raise _csv_fault(
-            "receipt.date", f"the date {text!r} is not in the format {rules.date_format}", "correct it, or date_format", row, text
-        ) from None

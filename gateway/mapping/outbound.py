@@ -7,8 +7,6 @@ template cannot reach a partner.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +21,17 @@ from gateway.edi.syntax import Severity
 from gateway.errors import PermanentError
 from gateway.mapping.profiles import Profile, X12Identity
 
-FUNCTIONAL_IDS = {"856": "SH", "943": "AR", "180": "AN", "997": "FA", "824": "AG"}
-PURPOSES = {"original": "00", "cancel": "01", "change": "05"}
+FUNCTIONAL_IDS = {"856": "SH", "943": "AR", "180": "AN", "997": "FA", "999": "FA", "824": "AG"}
+PURPOSES = {
+    "856": {"original": "00", "change": "05", "cancel": "01"},  # BSN01
+    "180": {"original": "00", "change": "05", "cancel": "01"},  # BGN01
+    "943": {"original": "", "change": "2", "cancel": "3"},  # W06-12, by agreement
+    "desadv": {"original": "9", "change": "5", "cancel": "1"},  # BGM 1225
+    "retann": {"original": "9", "change": "5", "cancel": "1"},
+    "csv": {"original": "00", "change": "05", "cancel": "01"},
+    "fixed": {"original": "00", "change": "05", "cancel": "01"},
+    "xlsx": {"original": "00", "change": "05", "cancel": "01"},
+}
 LINE_QUANTITIES = {"856": ("SN1", 2), "943": ("W04", 1), "180": ("BLI", 3)}
 
 
@@ -43,16 +50,17 @@ class Controls:
 def to_x12(ras: Sequence[Authorization], *, profile: Profile, template: str, controls: Controls, purpose: str, at: datetime) -> bytes:
     """RAs as one X12 interchange with a set for each, checked."""
     identity = _identity(profile)
-    separators = _separators(identity)
+    separators = separators_of(identity)
     sets: list[tuple[str, str, list[list[str]]]] = []
     for place, ra in enumerate(ras, start=1):
-        text = _render(template, ra, profile=profile, purpose=purpose, at=at, finalize=lambda v: _finalize_x12(v, profile, separators))
+        text = render(template, ra, profile=profile, purpose=purpose, at=at, finalize=lambda v: _finalize_x12(v, profile, separators))
         body = x12.parse_body(text)
-        if profile.send.document == "856":
-            body.append(_ctt(body))
-        sets.append((profile.send.document, set_control(place), body))
+        sets.append((profile.send.document, set_control(place), _closed(body, profile)))
     header = envelope(identity, functional_id=FUNCTIONAL_IDS[profile.send.document], controls=controls, at=at)
-    content = x12.write_interchange(header=header, sets=sets)
+    try:
+        content = x12.write_interchange(header=header, sets=sets)
+    except x12.UnwritableValue as fault:
+        raise UnsendableError(f"{ras[0].ra}: {fault.message} Correct templates/{profile.send.template} or the item's data") from fault
     check_sendable(content, ras, profile=profile)
     return content
 
@@ -68,7 +76,8 @@ def _identity(profile: Profile) -> X12Identity:
     return profile.x12
 
 
-def _separators(identity: X12Identity) -> x12.Separators:
+def separators_of(identity: X12Identity) -> x12.Separators:
+    """The delimiters that a partner gets."""
     return x12.Separators(
         element=identity.element.encode(),
         component=identity.component.encode(),
@@ -92,7 +101,7 @@ def envelope(identity: X12Identity, *, functional_id: str, controls: Controls, a
         interchange_control=controls.interchange,
         group_control=controls.group,
         at=at,
-        separators=_separators(identity),
+        separators=separators_of(identity),
         line_break=identity.line_break,
     )
 
@@ -106,15 +115,32 @@ def _finalize_x12(value: Any, profile: Profile, separators: x12.Separators) -> s
     return cleaned
 
 
-def _render(template: str, ra: Authorization, *, profile: Profile, purpose: str, at: datetime, finalize: Callable[[Any], str]) -> str:
+def render(template: str, ra: Authorization, *, profile: Profile, purpose: str, at: datetime, finalize: Callable[[Any], str]) -> str:
+    """The template's text for one RA; every value it prints goes through `finalize`."""
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
-    facts = {"ra": ra, "profile": profile, "purpose": PURPOSES[purpose], "at": at, "created_at": ra.created_at}
+    facts = {"ra": ra, "profile": profile, "purpose": purpose_code(profile, purpose), "at": at, "created_at": ra.created_at}
     try:
         return environment.from_string(template).render(facts)
     except TemplateError as fault:
         raise UnsendableError(f"templates/{profile.send.template}: {fault}; correct the template, the RA waits") from fault
+
+
+def purpose_code(profile: Profile, purpose: str) -> str:
+    """The code of a purpose in the partner's document: the profile's own, or the document's."""
+    return str(getattr(profile.send.purposes, purpose)) or PURPOSES[profile.send.document][purpose]
+
+
+def _closed(body: list[list[str]], profile: Profile) -> list[list[str]]:
+    """The body with the totals that its set ends with."""
+    close = CLOSINGS.get(profile.send.document)
+    try:
+        return [*body, close(body)] if close else body
+    except (ValueError, IndexError) as fault:
+        raise UnsendableError(
+            f"templates/{profile.send.template}: a quantity it prints is no whole number ({fault}); correct the template"
+        ) from fault
 
 
 def _ctt(body: list[list[str]]) -> list[str]:
@@ -124,13 +150,26 @@ def _ctt(body: list[list[str]]) -> list[str]:
     return ["CTT", str(levels), str(units)]
 
 
-def check_sendable(content: bytes, ras: Sequence[Authorization], *, profile: Profile) -> None:
-    """Read back what was written: no error finding, and in each set its RA number and every unit."""
+def _w03(body: list[list[str]]) -> list[str]:
+    """W03 of a 943: the sum of W04-01 (x12 section 7.2)."""
+    return ["W03", str(sum(int(segment[1]) for segment in body if segment[0] == "W04"))]
+
+
+CLOSINGS = {"856": _ctt, "943": _w03}
+
+
+def check_lengths(ras: Sequence[Authorization], *, profile: Profile) -> None:
+    """No RA number is longer than the partner's shortest reference field."""
     for ra in ras:
         if len(ra.ra) > profile.send.ra_limit:
             raise UnsendableError(
                 f"the RA number {ra.ra} has {len(ra.ra)} characters, {profile.partner}'s shortest reference field holds {profile.send.ra_limit}"
             )
+
+
+def check_sendable(content: bytes, ras: Sequence[Authorization], *, profile: Profile) -> None:
+    """Read back what was written: no error finding, and in each set its RA number and every unit."""
+    check_lengths(ras, profile=profile)
     sets: list[x12.TransactionSet] = []
     for event in x12.read_sets([content]):
         for finding in getattr(event, "findings", ()):
@@ -156,38 +195,11 @@ def _compare(ra: Authorization, read: x12.TransactionSet, *, profile: Profile) -
         )
 
 
-def to_csv(ras: Sequence[Authorization], *, profile: Profile, template: str, purpose: str, at: datetime) -> bytes:
-    """RAs as one CSV with one header, checked by reading it back."""
-    texts = [_render(template, ra, profile=profile, purpose=purpose, at=at, finalize=_finalize_cell) for ra in ras]
-    for ra, text in zip(ras, texts, strict=True):
-        _check_rows(ra, text, profile=profile)
-    header, *_ = texts[0].splitlines(keepends=True)
-    whole = header + "".join(text.partition("\n")[2] for text in texts)
-    return whole.replace("\r\n", "\n").replace("\n", "\r\n").encode()
-
-
-def _check_rows(ra: Authorization, text: str, *, profile: Profile) -> None:
-    rows = list(csv.DictReader(io.StringIO(text)))
-    column = next((name for name in (rows[0] if rows else {}) if name in ("quantity", "qty")), None)
-    units = sum(int(row[column]) for row in rows) if column else -1
-    uneven = any(None in row or None in row.values() for row in rows)
-    if uneven or units != ra.units:
-        raise UnsendableError(
-            f"{ra.ra}: read back, the CSV has {units} units instead of {ra.units}, or uneven rows; correct templates/{profile.send.template}"
-        )
-
-
-def _finalize_cell(value: Any) -> str:
-    """A value as one CSV cell, quoted where it must be."""
-    text = "" if value is None else " ".join(str(value).split())
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',";|\t') else text
-
-
-def file_name(profile: Profile, *, ra: str, document: str, controls: Controls | None, number: int, at: datetime) -> str:
+def file_name(pattern: str, *, partner: str, ra: str, document: str, controls: Controls | None, number: int, at: datetime) -> str:  # noqa: PLR0913
     """The name of a file by the profile's pattern."""
     control = f"{controls.interchange:09d}" if controls else f"{number:09d}"
     tokens = {
-        "partner": profile.partner,
+        "partner": partner,
         "document": document,
         "ra": ra,
         "date": f"{at:%Y%m%d}",
@@ -196,17 +208,15 @@ def file_name(profile: Profile, *, ra: str, document: str, controls: Controls | 
         "control": control,
     }
     try:
-        return profile.send.file_name.format(**tokens)
+        return pattern.format(**tokens)
     except (KeyError, IndexError, ValueError) as fault:
-        raise UnsendableError(
-            f"{profile.partner}: send.file_name {profile.send.file_name!r}: unknown token {fault}; known: {', '.join(tokens)}"
-        ) from fault
+        raise UnsendableError(f"{partner}: the file name {pattern!r} has an unknown token {fault}; known: {', '.join(tokens)}") from fault
 
 
-def to_acknowledgement(segments: list[list[str]], *, profile: Profile, controls: Controls, at: datetime) -> bytes:
-    """A 997 interchange around the body of one acknowledgement."""
-    identity = _identity(profile)
-    return x12.write_interchange(header=envelope(identity, functional_id="FA", controls=controls, at=at), sets=[("997", "0001", segments)])
+def to_answer(document: str, segments: list[list[str]], *, profile: Profile, controls: Controls, at: datetime) -> bytes:
+    """An interchange around the body of one answer: a 997, 999 or 824."""
+    header = envelope(_identity(profile), functional_id=FUNCTIONAL_IDS[document], controls=controls, at=at)
+    return x12.write_interchange(header=header, sets=[(document, "0001", segments)])
 
 
 def to_ta1(segment: list[str], *, profile: Profile, controls: Controls, at: datetime) -> bytes:

@@ -8,15 +8,33 @@ from __future__ import annotations
 
 import tomllib
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import PermanentError
 from gateway.mapping.calendars import CalendarPart
+from gateway.mapping.profile_parts import (
+    KINDS,
+    EdifactIdentity,
+    FixedLayout,
+    Kind,
+    Read180,
+    Read861,
+    ReadCsvReceipt,
+    ReadFixedReceipt,
+    ReadRecadv,
+    ReadStock,
+    ReadXlsxReceipt,
+    SendCsv,
+    SendXlsx,
+)
 
-RA_LIMITS = {"856": 30, "943": 22, "180": 30, "csv": 60}
 DEPOSITOR_ORDER_LIMIT = 22  # element 285, where a 944 echoes the RA number
+
+
+RECEIVED_QUANTITIES = {"x12_receipt": " (W07-01)", "x12_861": " (RCD-02)", "x12_180": " (BLI-03)", "recadv": " (QTY+48)"}
+RECEIPTS = ("x12_receipt", "x12_861", "x12_180", "recadv", "csv_receipt", "fixed_receipt", "xlsx_receipt")
 
 
 class BrokenProfileError(PermanentError):
@@ -63,12 +81,20 @@ class Folders(_Part):
     trigger: str = ""
 
 
-class Send(_Part):
-    """What we send."""
+class Purposes(_Part):
+    """The code of each purpose, where a partner wants other ones than the document's own."""
 
-    document: Literal["856", "943", "180", "csv"] = "856"
-    template: str = "856.x12.j2"
-    file_name: str = "{partner}_{document}_{control}.edi"
+    original: str = ""
+    change: str = ""
+    cancel: str = ""
+
+
+class Send(_Part):
+    """What we send; `template` and `file_name` follow the document when they are not given."""
+
+    document: Literal["856", "943", "180", "desadv", "retann", "csv", "fixed", "xlsx"] = "856"
+    template: str = ""
+    file_name: str = ""
     ra_limit: int = DEPOSITOR_ORDER_LIMIT
     forbidden: Literal["replace", "refuse"] = "replace"
     expect_acknowledgement: bool = True
@@ -77,6 +103,25 @@ class Send(_Part):
     cancel: Literal["document", "task"] = "document"
     change: Literal["document", "task"] = "document"
     batch: int = 1
+    purposes: Purposes = Purposes()
+    reasons: dict[str, str] = {}
+    csv: SendCsv = SendCsv()
+    fixed: FixedLayout | None = None
+    xlsx: SendXlsx = SendXlsx()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_document(cls, given: Any) -> Any:
+        """The document's own template and file name, where none is given."""
+        kind = KINDS.get(given.get("document", "856")) if isinstance(given, dict) else None
+        if kind is None:
+            return given
+        return {"template": kind.template, "file_name": "{partner}_{document}_{control}" + kind.suffix} | given
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of document it is."""
+        return KINDS[self.document]
 
 
 class ReadX12Receipt(_Part):
@@ -113,40 +158,39 @@ class ReadX12Receipt(_Part):
     absent_lines: Literal["hold", "as_announced"] = "hold"
 
 
-class ReadCsvReceipt(_Part):
-    """Which columns of a CSV receipt mean what; each meaning lists the header names in use."""
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    columns: dict[str, tuple[str, ...]] = {
-        "receipt_number": ("receipt_number", "receipt"),
-        "ra": ("ra_number", "ra", "rma"),
-        "received_on": ("received_at", "received_on", "date"),
-        "sku": ("sku", "item"),
-        "upc": ("upc", "barcode"),
-        "quantity": ("quantity", "qty"),
-        "condition": ("condition",),
-        "final": ("final",),
-        "note": ("note",),
-        "tracking": ("tracking_number", "tracking"),
-        "order": ("order_number", "order"),
-    }
-    required: tuple[str, ...] = ("receipt_number", "ra", "quantity", "condition")
-    date_format: str = "iso"
-    conditions: dict[str, Literal["good", "second", "short", "ignore"]]
-    final_values: tuple[str, ...] = ("Y", "YES", "TRUE", "1", "FINAL")
-
-
 class Receive(_Part):
     """What we take."""
 
     acknowledge: bool = True
+    acknowledge_with: Literal["997", "999"] = "997"
+    ta1: Literal["faults", "requested"] = "faults"
+    contrl: Literal["always", "requested", "faults"] = "always"
+    advise: bool = False
+    answer_file_name: str = ""
     x12_receipt: ReadX12Receipt | None = None
+    x12_861: Read861 | None = None
+    x12_180: Read180 | None = None
+    recadv: ReadRecadv | None = None
     csv_receipt: ReadCsvReceipt | None = None
+    fixed_receipt: ReadFixedReceipt | None = None
+    xlsx_receipt: ReadXlsxReceipt | None = None
+    stock: ReadStock | None = None
     waived: tuple[str, ...] = ()
     raised: tuple[str, ...] = ()
     wait_for_ra_hours: float = 24.0
     corrections: Literal["hold", "replace"] = "hold"
+
+    @property
+    def x12(self) -> tuple[str, ...]:
+        """The X12 sets that bring receipts."""
+        given = {"944": self.x12_receipt, "861": self.x12_861, "180": self.x12_180}
+        return tuple(set_id for set_id, part in given.items() if part)
+
+    @property
+    def flat(self) -> tuple[str, ...]:
+        """The flat files that bring receipts."""
+        given = {"CSV": self.csv_receipt, "fixed width": self.fixed_receipt, "XLSX": self.xlsx_receipt}
+        return tuple(name for name, part in given.items() if part)
 
 
 class Profile(_Part):
@@ -156,6 +200,7 @@ class Profile(_Part):
     name: str
     stage: Literal["setup", "testing", "ready", "live"] = "live"
     x12: X12Identity | None = None
+    edifact: EdifactIdentity | None = None
     folders: Folders = Folders()
     send: Send = Send()
     receive: Receive = Receive()
@@ -164,22 +209,24 @@ class Profile(_Part):
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:
-        if self.x12 is None and (self.send.document != "csv" or self.receive.x12_receipt):
+        kind = self.send.kind
+        if self.x12 is None and (kind.syntax == "x12" or self.receive.x12):
             raise ValueError("a partner that exchanges X12 needs an [x12] part with both sides' identifiers")
-        if self.receive.x12_receipt is None and self.receive.csv_receipt is None:
-            raise ValueError("say how receipts come: [receive.x12_receipt] or [receive.csv_receipt]")
-        if self.send.ra_limit > RA_LIMITS[self.send.document]:
-            raise ValueError(f"send.ra_limit is {self.send.ra_limit}, a {self.send.document} holds at most {RA_LIMITS[self.send.document]}")
+        if self.edifact is None and (kind.syntax == "edifact" or self.receive.recadv):
+            raise ValueError("a partner that exchanges EDIFACT needs an [edifact] part with both sides' identifiers")
+        if not (self.receive.x12 or self.receive.recadv or self.receive.flat):
+            raise ValueError("say how receipts come: " + ", ".join(f"[receive.{name}]" for name in RECEIPTS))
+        if self.send.ra_limit > kind.ra_limit:
+            raise ValueError(f"send.ra_limit is {self.send.ra_limit}, a {self.send.document} holds at most {kind.ra_limit}")
+        if self.send.document == "fixed" and self.send.fixed is None:
+            raise ValueError("a document of fixed width needs [send.fixed] with the place of each value")
+        if self.receive.acknowledge_with == "999" and self.x12 and self.x12.version < "005010":
+            raise ValueError("receive.acknowledge_with: a 999 exists from 005010 on; x12.version is " + self.x12.version)
         return self
 
     def acknowledge_by(self, at: datetime) -> datetime:
         """When an acknowledgement of what is sent at an instant is overdue, in the partner's business hours (R-132)."""
         return self.calendar.business.after(at, self.send.acknowledgement_hours)
-
-    @property
-    def is_x12_out(self) -> bool:
-        """Whether RAs go out as X12."""
-        return self.send.document != "csv"
 
 
 def read_profile(text: str, *, source: str) -> Profile:
@@ -202,8 +249,9 @@ def explain_faults(fault: ValidationError, *, text: str, source: str) -> list[st
         missing = entry["type"] == "missing"
         said = "is missing; add it" if missing else entry["msg"].removeprefix("Value error, ")
         if keys[-1:] == ["damaged_quantity"] and missing:
+            where = RECEIVED_QUANTITIES.get(keys[-2] if len(keys) > 1 else "", "")
             said = (
-                'must be set: "included" when the received quantity (W07-01) contains the damaged units, "on_top" when they come on top. '
+                f'must be set: "included" when the received quantity{where} contains the damaged units, "on_top" when they come on top. '
                 "The standard does not say; ask the partner"
             )
         told.append(f"{place}: {'.'.join(keys) or 'the file'}: {said}")

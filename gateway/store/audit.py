@@ -38,7 +38,7 @@ COVERED: dict[str, tuple[Table, Column[Any], Column[Any], tuple[str, ...]]] = {
         ("number", "refund_id", "order_id", "rma", "currency", "merchandise", "tax", "shipping", "duties", "total", "made_at"),
     ),
 }
-HEAD, ANCHOR, LOOKED = "audit.head", "audit.anchor", "audit.covered"
+HEAD, LOOKED = "audit.head", "audit.covered"
 LOOK_BACK = timedelta(days=1)  # rows that were written long before they were committed, or by a slow clock
 ROWS_SEALED, REDACTED = "audit.rows-sealed", "audit.redacted"
 MOST_ROWS = 500
@@ -78,8 +78,7 @@ def _head(connection: Connection) -> tuple[int, str]:
     row = database.row(connection, select(events.c.link, events.c.seal).where(events.c.link.is_not(None)).order_by(events.c.link.desc()).limit(1))
     if row:
         return int(row["link"]), str(row["seal"])
-    link, _, last = kept(connection, ANCHOR).partition(" ")
-    return int(link or 0), last
+    return 0, ""
 
 
 def kept(connection: Connection, name: str) -> str:
@@ -106,11 +105,11 @@ def _cover_rows(connection: Connection, *, at: datetime) -> None:
 
 def find_broken(connection: Connection) -> Iterable[str]:
     """Every event, ledger row or invoice that is not what was sealed; nothing when all are."""
-    anchor_link, _, before = kept(connection, ANCHOR).partition(" ")
-    link = int(anchor_link or 0)
+    link, before = 0, ""
     replaced, rows_sealed = _promises(connection)
     statement = select(events).where(events.c.link.is_not(None)).order_by(events.c.link)
-    for row in connection.execute(statement.execution_options(yield_per=1000)).mappings():
+    for found in connection.execute(statement.execution_options(yield_per=1000)).mappings():
+        row = dict(found)
         told = f"event {row['id']} of {row['at'][:19]} ({row['word']}, RMA {row['rma']})"
         if row["link"] != link + 1:
             yield f"{row['link'] - link - 1} event(s) before {told} are missing"
@@ -208,18 +207,3 @@ def replace(connection: Connection, rows: Iterable[Mapping[str, Any]], *, at: da
         part = {number: named[number] for number in numbers[start : start + MOST_ROWS]}
         note(connection, REDACTED, f"{len(part)} event(s) emptied: {because}", at=at, actor=actor, facts={"events": part})
     return len(named)
-
-
-def cut(connection: Connection, *, words: Sequence[str]) -> int:
-    """Take away the emptied events (of these words) at the beginning of the chain, and keep where it begins now; how many went."""
-    first_kept = connection.execute(
-        select(events.c.link).where(events.c.link.is_not(None), events.c.word.not_in(words)).order_by(events.c.link).limit(1)
-    ).scalar()
-    if first_kept is None:
-        return 0
-    last = database.row(connection, select(events.c.link, events.c.seal).where(events.c.link < first_kept).order_by(events.c.link.desc()).limit(1))
-    if last is None:
-        return 0
-    database.put(connection, positions, {"name": ANCHOR, "value": f"{last['link']} {last['seal']}"})
-    with unprotected(connection):
-        return connection.execute(events.delete().where(events.c.link <= last["link"])).rowcount

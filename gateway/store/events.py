@@ -94,6 +94,14 @@ def close_tasks(
     return connection.execute(update(tasks).where(tasks.c.open.is_(True), *criteria).values(**values)).rowcount
 
 
+def change_task(connection: Connection, task_id: int, **values: Any) -> dict[str, Any] | None:
+    """Write values of an open task; the row as it was, None when it is not open."""
+    same = (tasks.c.id == task_id) & tasks.c.open.is_(True)
+    before = database.row(connection, select(tasks).where(same))
+    connection.execute(update(tasks).where(same).values(**values))
+    return before
+
+
 def list_tasks(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Tasks that meet the criteria, oldest first."""
     return database.rows(connection, select(tasks).where(*criteria).order_by(tasks.c.id))
@@ -102,6 +110,11 @@ def list_tasks(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
 def open_tasks(connection: Connection, *, kind: str | None = None) -> list[dict[str, Any]]:
     """The work list, or the part of it of one kind."""
     return list_tasks(connection, tasks.c.open.is_(True), *([tasks.c.kind == kind] if kind else []))
+
+
+def tasks_of(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """The work items of a return, open and closed."""
+    return list_tasks(connection, tasks.c.rma == rma)
 
 
 def raise_alert(connection: Connection, kind: str, subject: str, text: str, *, at: datetime) -> None:

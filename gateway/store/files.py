@@ -154,6 +154,12 @@ def sent_documents(connection: Connection, *, partner: str, group_control: str) 
     )
 
 
+def documents_under(connection: Connection, *, partner: str, control: str) -> list[dict[str, Any]]:
+    """The RAs' documents we sent to a partner in the interchange of this control number."""
+    where = (file_documents.c.direction == "out", file_documents.c.partner == partner, file_documents.c.ra.is_not(None))
+    return documents_of(connection, *where, files.c.control == control, files.c.resend_of.is_(None))
+
+
 def documents_for(connection: Connection, ra: str) -> list[dict[str, Any]]:
     """The documents sent for an RA."""
     return documents_of(connection, file_documents.c.direction == "out", file_documents.c.ra == ra)

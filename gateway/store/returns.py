@@ -13,7 +13,7 @@ from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
 from gateway.domain.receiving import Decision, Standing
 from gateway.store import database, documents
-from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns
+from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns, tracking_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,19 +142,28 @@ def save_authorization(connection: Connection, ra: Authorization, *, state: RaSt
         "state": state.value,
         "hold": hold,
         "document": documents.dump(ra),
-        "value": f"{ra.value:.2f}",
         "currency": ra.currency,
+        "value_cents": int(ra.value * 100),
     }
     if load_authorization(connection, ra.ra) is None:
         database.insert_new(connection, authorizations, {**row, "created_at": database.instant(at)})
     else:
         connection.execute(update(authorizations).where(authorizations.c.ra == ra.ra).values(**row))
         connection.execute(authorization_lines.delete().where(authorization_lines.c.ra == ra.ra))
+    for number in ra.tracking_numbers:
+        database.insert_new(connection, tracking_numbers, {"number": number, "ra": ra.ra})
     for line in ra.lines:
         database.insert_new(
             connection,
             authorization_lines,
-            {"ra": ra.ra, "sku": line.sku, "line_no": line.line_no, "expected": line.quantity, "unit_ids": database.pack(line.unit_ids)},
+            {
+                "ra": ra.ra,
+                "sku": line.sku,
+                "line_no": line.line_no,
+                "upc": line.upc,
+                "expected": line.quantity,
+                "unit_ids": database.pack(line.unit_ids),
+            },
         )
 
 
@@ -303,6 +312,12 @@ def list_receipts(connection: Connection, *criteria: Any) -> list[HeldReceipt]:
 def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     """The receipts that count for an RA."""
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
+
+
+def receipts_of_return(connection: Connection, rma: str) -> list[HeldReceipt]:
+    """Every receipt that names an RA of a return, whether it counts or not."""
+    own = select(authorizations.c.ra).where(authorizations.c.rma == rma)
+    return list_receipts(connection, receipts.c.ra.in_(own))
 
 
 def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) -> list[HeldReceipt]:

@@ -53,21 +53,28 @@ authorizations = _table(
     Column("version", Integer, nullable=False),
     Column("partner", String(64), nullable=False, index=True),
     Column("warehouse", String(64), nullable=False),
-    Column("state", String(32), nullable=False, index=True),
+    Column("state", String(32), nullable=False),
     Column("hold", Text, nullable=False, default=""),
     Column("document", Text, nullable=False),
-    Column("value", String(24), nullable=False, default="0.00"),
     Column("currency", String(3), nullable=False, default=""),
-    Column("created_at", String(40), nullable=False),
+    Column("value_cents", Id, nullable=False, default=0),
+    Column("created_at", String(40), nullable=False, index=True),
     Column("sent_at", String(40)),
     Column("first_receipt_at", String(40), index=True),
     Column("wait_until", String(40), index=True),
+    Index("ix_authorizations_state", "state", "created_at", "ra"),
+)
+tracking_numbers = _table(
+    "tracking_numbers",
+    Column("number", String(80), primary_key=True),
+    Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True, index=True),
 )
 authorization_lines = _table(
     "authorization_lines",
     Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True),
     Column("sku", String(80), primary_key=True),
     Column("line_no", Integer, nullable=False),
+    Column("upc", String(80), nullable=False, default="", index=True),
     Column("expected", Integer, nullable=False),
     Column("good", Integer, nullable=False, default=0),
     Column("second", Integer, nullable=False, default=0),
@@ -89,8 +96,25 @@ receipts = _table(
     Column("file_id", Id, ForeignKey("files.id")),
     Column("document", Text, nullable=False),
     Column("received_on", String(10), nullable=False),
-    Column("arrived_at", String(40), nullable=False),
+    Column("arrived_at", String(40), nullable=False, index=True),
     UniqueConstraint("partner", "receipt_no", "content_key", name="uq_receipt_content"),
+)
+partner_stock = _table(
+    "partner_stock",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("file_id", Id, ForeignKey("files.id"), nullable=False),
+    Column("partner", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("number", String(80), nullable=False),
+    Column("reported_on", String(10), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("stated", String(80), nullable=False),
+    Column("sku", String(80), nullable=False, default=""),
+    Column("quality", String(8), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("reason", String(16), nullable=False, default=""),
+    Column("position", String(80), nullable=False, default=""),
+    Index("ix_partner_stock", "partner", "reported_on"),
 )
 decisions = _table(
     "decisions",
@@ -168,6 +192,7 @@ files = _table(
     Column("arrived_at", String(40), nullable=False, index=True),
     Column("settled_at", String(40)),
     Column("masked_sha256", String(64), nullable=False, default=""),
+    Index("ix_files_outcome", "direction", "outcome", "id"),
 )
 file_documents = _table(
     "file_documents",
@@ -205,8 +230,9 @@ refunds = _table(
     Column("cash", String(24), nullable=False, default="0.00"),
     Column("refund_updated_at", String(40), nullable=False),
     Column("document", Text, nullable=False),
-    Column("imported_at", String(40)),
+    Column("imported_at", String(40), index=True),
     Column("seen_at", String(40), nullable=False),
+    Index("ix_refunds_seen", "seen_at", "refund_id"),
 )
 refund_lines = _table(
     "refund_lines",
@@ -221,6 +247,8 @@ refund_lines = _table(
     Column("restock_type", String(24), nullable=False),
     Column("result", String(32), nullable=False),
     Column("reason", Text, nullable=False, default=""),
+    Column("goods", String(16), nullable=False, default="merchandise"),
+    Column("stocked", Text, nullable=False, default="[]"),
 )
 credit_invoices = _table(
     "credit_invoices",
@@ -233,9 +261,25 @@ credit_invoices = _table(
     Column("tax", String(24), nullable=False),
     Column("shipping", String(24), nullable=False),
     Column("duties", String(24), nullable=False),
+    Column("adjustment", String(24), nullable=False, default="0.00"),
     Column("total", String(24), nullable=False),
     Column("settlements", Text, nullable=False),
+    Column("adjustments", Text, nullable=False, default="[]"),
+    Column("shopper_currency", String(3), nullable=False, default=""),
+    Column("shopper", Text, nullable=False, default="{}"),
     Column("made_at", String(40), nullable=False),
+)
+settlement_moves = _table(
+    "settlement_moves",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("refund_id", String(64), ForeignKey("refunds.refund_id"), nullable=False),
+    Column("invoice", String(64), ForeignKey("credit_invoices.number"), nullable=False, index=True),
+    Column("from_kind", String(24), nullable=False),
+    Column("to_kind", String(24), nullable=False),
+    Column("amount", String(24), nullable=False),
+    Column("detail", String(64), nullable=False, default=""),
+    Column("moved_at", String(40), nullable=False),
+    UniqueConstraint("refund_id", "invoice", "from_kind", "to_kind", "detail", name="uq_settlement_move"),
 )
 stock_ledger = _table(
     "stock_ledger",
@@ -247,6 +291,7 @@ stock_ledger = _table(
     Column("reference", String(160), nullable=False),
     Column("remark", Text, nullable=False, default=""),
     Column("rma", String(64), index=True),
+    Column("actor", String(64), nullable=False, default="gateway"),
     Column("posted_at", String(40), nullable=False),
     UniqueConstraint("cause", "reference", "warehouse", "sku", name="uq_stock_posting"),
     Index("ix_stock_place", "warehouse", "sku"),
@@ -262,7 +307,7 @@ stock_exports = _table(
 exchange_orders = _table(
     "exchange_orders",
     Column("order_id", String(64), primary_key=True),
-    Column("name", String(64), nullable=False),
+    Column("name", String(64), nullable=False, index=True),
     Column("rma", String(64), index=True),
     Column("original_order", String(64), nullable=False),
     Column("matched_by", Text, nullable=False),
@@ -275,7 +320,40 @@ exchange_orders = _table(
     Column("discount", String(24), nullable=False),
     Column("collected", String(24), nullable=False),
     Column("ar", String(24), nullable=False),
+    Column("shopper_currency", String(3), nullable=False, default=""),
+    Column("shopper_total", String(24), nullable=False, default=""),
     Column("imported_at", String(40), nullable=False),
+)
+stock_snapshots = _table(
+    "stock_snapshots",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("partner", String(64), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("as_of", String(40), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("position", Text, nullable=False, default=""),
+    Column("content_key", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("taken_at", String(40), nullable=False),
+    Column("compared_at", String(40)),
+    UniqueConstraint("partner", "warehouse", "as_of", "content_key", name="uq_stock_snapshot"),
+)
+stock_differences = _table(
+    "stock_differences",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("snapshot_id", Id, ForeignKey("stock_snapshots.id"), nullable=False, index=True),
+    Column("warehouse", String(64), nullable=False),
+    Column("sku", String(80), nullable=False),
+    Column("ours", Integer, nullable=False),
+    Column("theirs", Integer, nullable=False),
+    UniqueConstraint("snapshot_id", "warehouse", "sku", name="uq_stock_difference"),
+)
+erp_rows = _table(
+    "erp_rows",
+    Column("kind", String(24), primary_key=True),
+    Column("key", String(120), primary_key=True),
+    Column("file_id", Id, ForeignKey("files.id"), nullable=False, index=True),
+    Column("sent_at", String(40), nullable=False),
 )
 events = _table(
     "events",
@@ -292,6 +370,7 @@ events = _table(
     Column("digest", String(64), nullable=False, default=""),
     Column("link", Id, unique=True),
     Column("seal", String(64), nullable=False, default=""),
+    Index("ix_events_actor", "actor", "id"),
 )
 Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
 Index("ix_events_word", events.c.word, events.c.at)
@@ -332,6 +411,8 @@ tasks = _table(
     Column("rma", String(64), index=True),
     Column("text", Text, nullable=False),
     Column("advice", Text, nullable=False, default=""),
+    Column("owner", String(64), nullable=False, default=""),
+    Column("note", Text, nullable=False, default=""),
     Column("open", Boolean, nullable=False, index=True),
     Column("opened_at", String(40), nullable=False),
     Column("closed_at", String(40)),
@@ -375,4 +456,27 @@ schedule = _table(
     Column("due_at", String(40), nullable=False),
     Column("last_success_at", String(40)),
     Column("wait_seconds", Float, nullable=False, default=0),
+)
+users = _table(
+    "users",
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("locked_until", String(40)),
+    Column("created_at", String(40), nullable=False),
+    Column("signed_in_at", String(40)),
+)
+sessions = _table(
+    "sessions",
+    Column("token", String(64), primary_key=True),
+    Column("user", String(64), ForeignKey("users.name"), nullable=False, index=True),
+    Column("form_key", String(64), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("ends_at", String(40), nullable=False, index=True),
+)
+webhooks = _table(
+    "webhooks",
+    Column("key", String(80), primary_key=True),
+    Column("at", String(40), nullable=False, index=True),
 )

@@ -19,7 +19,7 @@ DELIVERED = "parcel.delivered"
 
 def _columns(since: Any) -> Select[Any]:
     named = (authorizations.c.ra, authorizations.c.rma, authorizations.c.partner, authorizations.c.warehouse, authorizations.c.state)
-    return select(*named, authorizations.c.value, authorizations.c.currency, since.label("since"))
+    return select(*named, authorizations.c.value_cents, authorizations.c.currency, since.label("since"))
 
 
 def _in(states: Iterable[RaState]) -> Any:
@@ -43,7 +43,7 @@ def not_acknowledged(connection: Connection, before: datetime) -> Rows:
     statement = _columns(since).join(file_documents, file_documents.c.ra == authorizations.c.ra)
     late = file_documents.c.acknowledgement.in_(["awaiting", "overdue"]) & (file_documents.c.expected_by <= database.instant(before))
     grouped = (authorizations.c.ra, authorizations.c.rma, authorizations.c.partner, authorizations.c.warehouse, authorizations.c.state)
-    return _rows(connection, statement.where(_in({RaState.SENT}), late).group_by(*grouped, authorizations.c.value, authorizations.c.currency))
+    return _rows(connection, statement.where(_in({RaState.SENT}), late).group_by(*grouped, authorizations.c.value_cents, authorizations.c.currency))
 
 
 def not_received(connection: Connection, before: datetime) -> Rows:
@@ -98,7 +98,7 @@ def newly_delivered(connection: Connection, *, since: datetime) -> list[HeldRetu
 
 def totals(connection: Connection) -> Rows:
     """RAs by partner, state, value and currency, counted: few rows, so that money is added up as decimals by the reader."""
-    columns = (authorizations.c.partner, authorizations.c.state, authorizations.c.value, authorizations.c.currency)
+    columns = (authorizations.c.partner, authorizations.c.state, authorizations.c.value_cents, authorizations.c.currency)
     return database.rows(connection, select(*columns, func.count().label("count")).group_by(*columns))
 
 

@@ -71,7 +71,8 @@ def find_aging(connection: Connection, *, limits: Limits, calendars: Mapping[str
                 level = _by_carrier(calendars.get(row["partner"], Calendar()), since, now, limits.carrier_days)
             if level:
                 days = (now - since).total_seconds() / 86400
-                found.append({"step": name, "level": level, "days": int(days)} | row | {"value": Decimal(row["value"])})
+                value = Decimal(row.pop("value_cents")) / 100
+                found.append({"step": name, "level": level, "days": int(days)} | row | {"value": value.quantize(ZERO)})
     return found
 
 

@@ -36,17 +36,15 @@ def story(connection: Connection, rma: str) -> dict[str, Any]:
         "hold": held.hold or held.none_because,
         "exchange": held.exchange_state,
         "waits_for": waits_for(connection, held),
-        "ras": [row for row in records.authorizations(connection) if row["rma"] == rma],
-        "receipts": [
-            row for row in records.all_receipts(connection) if row["ra"] in {a.document.ra for a in returns.authorizations_of(connection, rma)}
-        ],
+        "ras": records.authorizations(connection, rma),
+        "receipts": records.all_receipts(connection, rma),
         "decision": plain_decision(decided) if decided else None,
-        "refunds": [row for row in records.all_refunds(connection) if row["rma"] == rma],
-        "invoices": [row for row in records.all_invoices(connection) if row["rma"] == rma],
-        "orders": [row for row in records.all_orders(connection) if row["rma"] == rma],
-        "stock": [row for row in ledger.movements(connection) if row["rma"] == rma],
-        "effects": [row for row in records.all_effects(connection) if row["target"] == rma],
-        "tasks": [row for row in records.all_tasks(connection) if row["rma"] == rma and row["open"]],
+        "refunds": records.all_refunds(connection, rma),
+        "invoices": records.all_invoices(connection, rma),
+        "orders": records.all_orders(connection, rma),
+        "stock": ledger.movements_of(connection, rma),
+        "effects": records.all_effects(connection, rma),
+        "tasks": [row for row in records.all_tasks(connection, rma) if row["open"]],
         "timeline": timeline(connection, rma),
     }
 

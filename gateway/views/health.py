@@ -91,7 +91,7 @@ def check_money(connection: Connection) -> Iterable[str]:
     """A credit invoice is its parts and its settlements; there is one for each refund that credits something (R-112, R-113)."""
     invoices = {row["refund_id"]: row for row in ledger.list_invoices(connection)}
     for row in invoices.values():
-        parts = sum((Decimal(row[name]) for name in ("merchandise", "tax", "shipping", "duties")), ZERO)
+        parts = sum((Decimal(row[name]) for name in ("merchandise", "tax", "shipping", "duties", "adjustment")), ZERO)
         settled = sum((s.amount for s in ledger.settlements(row)), ZERO)
         if not parts == settled == Decimal(row["total"]):
             yield f"money: {row['number']} (RMA {row['rma']}): total {row['total']}, parts {parts}, settled {settled}"

@@ -83,7 +83,7 @@ def count_states(connection: Connection) -> Rows:
         key = (row["state"], row["currency"])
         entry = found.setdefault(key, {"state": row["state"], "currency": row["currency"], "count": 0, "value": ZERO})
         entry["count"] += row["count"]
-        entry["value"] += Decimal(row["value"]) * row["count"]
+        entry["value"] += (Decimal(row["value_cents"]) / 100).quantize(ZERO)
     order = [state.value for state in RaState]
     return sorted(found.values(), key=lambda entry: (order.index(entry["state"]), entry["currency"]))
 

@@ -14,10 +14,10 @@ from gateway.store import effects, events, files, ledger, returns
 SCHEMA = "gateway-export-1"
 
 
-def authorizations(connection: Connection) -> list[dict[str, Any]]:
-    """RAs with their lines, decision and acknowledgement."""
+def authorizations(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
+    """RAs with their lines, decision and acknowledgement; all, or those of one RMA."""
     found = []
-    for held in returns.every_authorization(connection):
+    for held in returns.every_authorization(connection) if rma is None else returns.authorizations_of(connection, rma):
         ra = held.document
         decided = returns.load_decision(connection, ra.rma)
         decision: Decision | None = decided["decision"] if decided else None
@@ -82,9 +82,14 @@ def all_documents(connection: Connection) -> list[dict[str, Any]]:
     return sorted([*sent, *received], key=lambda d: (d["rma"], d["direction"] == "in"))
 
 
-def all_receipts(connection: Connection) -> list[dict[str, Any]]:
-    """Receipt lines."""
-    hashes = {f.id: f.sha256 for f in files.list_files(connection)}
+def all_receipts(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
+    """Receipt lines; all, or those of one RMA."""
+    if rma is None:
+        held_receipts, hashes = returns.list_receipts(connection), {f.id: f.sha256 for f in files.list_files(connection)}
+    else:
+        held_receipts = returns.receipts_of_return(connection, rma)
+        found = (files.load(connection, number) for number in {held.file_id for held in held_receipts if held.file_id})
+        hashes = {file.id: file.sha256 for file in found if file}
     return [
         {
             "id": held.id,
@@ -98,26 +103,29 @@ def all_receipts(connection: Connection) -> list[dict[str, Any]]:
             "second": one.second,
             "file_sha256": hashes.get(held.file_id or 0, ""),
         }
-        for held in returns.list_receipts(connection)
+        for held in held_receipts
         for one in held.document.lines
     ]
 
 
-def all_effects(connection: Connection) -> list[dict[str, Any]]:
-    """Effects outside."""
+def all_effects(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
+    """Effects outside; all, or those on one RMA."""
     names = ("id", "kind", "target", "version", "attempts", "cause")
-    return [{name: getattr(e, name) for name in names} | {"state": e.state.value} for e in effects.list_effects(connection)]
+    found = effects.list_effects(connection) if rma is None else effects.of_target(connection, rma)
+    return [{name: getattr(e, name) for name in names} | {"state": e.state.value} for e in found]
 
 
-def all_refunds(connection: Connection) -> list[dict[str, Any]]:
-    """Refunds with their message."""
+def all_refunds(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
+    """Refunds with their message; all, or those of one RMA."""
     names = ("refund_id", "order_id", "rma", "credit", "cash", "currency", "status")
-    return [{name: row[name] for name in names} | {"reason": row["message"]} for row in ledger.list_refunds(connection)]
+    found = ledger.list_refunds(connection) if rma is None else ledger.refunds_of(connection, rma)
+    return [{name: row[name] for name in names} | {"reason": row["message"]} for row in found]
 
 
-def all_invoices(connection: Connection) -> list[dict[str, Any]]:
-    """Credit invoices with their settlement."""
-    return [row | {"settlements": json.loads(row["settlements"])} for row in ledger.list_invoices(connection)]
+def all_invoices(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
+    """Credit invoices with their settlement; all, or those of one RMA."""
+    found = ledger.list_invoices(connection) if rma is None else ledger.invoices_of(connection, rma)
+    return [row | {"settlements": json.loads(row["settlements"])} for row in found]
 
 
 def all_stock(connection: Connection) -> list[dict[str, Any]]:
@@ -136,8 +144,8 @@ def all_stock(connection: Connection) -> list[dict[str, Any]]:
     ]
 
 
-def all_orders(connection: Connection) -> list[dict[str, Any]]:
-    """Exchange orders."""
+def all_orders(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
+    """Exchange orders; all, or those of one RMA."""
     names = (
         "order_id",
         "name",
@@ -152,13 +160,15 @@ def all_orders(connection: Connection) -> list[dict[str, Any]]:
         "ar",
         "currency",
     )
-    return [{name: row[name] for name in names} for row in ledger.list_orders(connection)]
+    found = ledger.list_orders(connection) if rma is None else ledger.orders_of(connection, rma)
+    return [{name: row[name] for name in names} for row in found]
 
 
-def all_tasks(connection: Connection) -> list[dict[str, Any]]:
-    """Everything that needed a person."""
+def all_tasks(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
+    """Everything that needed a person; all, or what belongs to one RMA."""
     names = ("id", "kind", "subject", "rma", "text", "advice", "open", "opened_at", "closed_at", "closed_because")
-    return [{name: row[name] for name in names} for row in events.list_tasks(connection)]
+    found = events.list_tasks(connection) if rma is None else events.tasks_of(connection, rma)
+    return [{name: row[name] for name in names} for row in found]
 
 
 def all_alerts(connection: Connection) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def _plain(table: Table, column: str, value: Any) -> Any:
 
 def to_xlsx(table: Table) -> bytes:
     """A report as a formatted workbook: frozen head, filter, widths, amounts as numbers with two places, notes on a second sheet."""
-    import xlsxwriter
+    import xlsxwriter  # type: ignore[import-untyped]  # it has no types
 
     stream = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}

@@ -115,17 +115,6 @@ def test_events_that_are_emptied_by_leave_keep_the_chain(connection: Connection)
     assert len(broken(connection)) == 1
 
 
-def test_the_beginning_of_the_chain_can_go_once_it_is_empty(connection: Connection) -> None:
-    rows = [row | {"text": "", "word": "gone"} for row in events.list_events(connection, events_table.c.word == "ra.held")]
-    audit.replace(connection, rows[:3], at=NOON, actor="gateway", because="old")
-    audit.seal(connection, at=NOON)
-    assert audit.cut(connection, words=["gone"]) == 3
-    assert broken(connection) == []
-    with audit.unprotected(connection):
-        connection.execute(events_table.delete().where(events_table.c.link == 4))
-    assert broken(connection) != []
-
-
 def test_an_event_that_commits_after_later_ones_were_sealed_takes_the_next_place(engine: Engine) -> None:
     """On PostgreSQL a number that was taken first may be committed last; there it is a second transaction, on SQLite a number that is given."""
     with database.writing(engine) as connection:

@@ -151,8 +151,8 @@ def test_it_numbers_without_gap_whatever_is_rolled_back(engine: Engine) -> None:
 def test_it_posts_a_stock_movement_once(engine: Engine) -> None:
     entry = {"warehouse": "NJ1", "sku": "CAP", "quantity": 2, "cause": "refund", "reference": "refund 1 line 1"}
     with database.writing(engine) as connection:
-        assert ledger.post(connection, at=NOON, **entry)
-        assert not ledger.post(connection, at=NOON, **entry)
+        assert ledger.post(connection, "2 x CAP", at=NOON, **entry)
+        assert not ledger.post(connection, "2 x CAP", at=NOON, **entry)
         assert ledger.post(connection, at=NOON, **entry | {"quantity": -1, "cause": "correction"})
         assert ledger.balance(connection, "NJ1", "CAP") == 1
 

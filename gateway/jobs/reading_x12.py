@@ -1,0 +1,196 @@
+"""An X12 file set by set: each applied by its kind, each group answered, an envelope with a fault undone with all that is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import NestedTransaction
+
+from gateway.edi import acknowledge, x12
+from gateway.edi.syntax import Finding, Scope, Severity
+from gateway.jobs import acknowledgements, answers, receipts, stock_reports
+from gateway.jobs.context import Context
+from gateway.jobs.envelopes import Claim, check_claim, note_all, note_outside
+from gateway.jobs.reading import Problem, Reading
+from gateway.mapping import inbound, inbound_lines
+from gateway.mapping.inbound_parts import ReadReceipt
+from gateway.mapping.profiles import Profile
+
+RECEIPTS: dict[str, Callable[..., ReadReceipt]] = {
+    "944": inbound.to_receipt,
+    "861": inbound_lines.to_receipt_861,
+    "180": inbound_lines.to_receipt_180,
+}
+ACKNOWLEDGEMENTS = frozenset({"997", "999"})
+STOCK = frozenset({"846", "947"})
+KNOWN_BUT_UNUSED = frozenset({"947", "846", "945", "940", "943", "856", "861", "180"})
+LARGEST_REST = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Envelope:
+    """The savepoints of the interchange and group being read, the counts to go back to when one is undone, and the sets that are to be corrected."""
+
+    interchange: NestedTransaction | None = None
+    group: NestedTransaction | None = None
+    before_interchange: tuple[int, int] = (0, 0)
+    before_group: tuple[int, int] = (0, 0)
+    results: list[acknowledge.SetResult] = field(default_factory=list)
+    groups: int = 0
+    bad: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
+
+
+def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterable[bytes]) -> None:
+    """Apply what an X12 file says."""
+    strictness = x12.Strictness(waived=frozenset(reading.profile.receive.waived), raised=frozenset(reading.profile.receive.raised))
+    envelope = _Envelope()
+    for event in x12.read_sets(chunks, strictness=strictness):
+        if isinstance(event, x12.TransactionSet):
+            result, good = _take_set(ctx, connection, reading, event)
+            envelope.results.append(result)
+            if not good:
+                heads = (event.interchange.offset, event.group.offset if event.group else 0)
+                envelope.bad.setdefault(heads, []).append((event.offset, event.end_offset))
+        elif isinstance(event, x12.FileFinding):
+            note_outside(reading, event.finding)
+        elif isinstance(event, x12.InterchangeAck):
+            acknowledgements.take_ta1(ctx, connection, reading, event)
+        else:
+            _take_envelope(ctx, connection, reading, event, envelope)
+    reading.rest = _rest(ctx, reading, envelope.bad)
+
+
+def _take_envelope(
+    ctx: Context,
+    connection: Connection,
+    reading: Reading,
+    event: x12.InterchangeStart | x12.GroupStart | x12.GroupEnd | x12.InterchangeEnd,
+    envelope: _Envelope,
+) -> None:
+    match event:
+        case x12.InterchangeStart(header=header):
+            claim = Claim(part="x12", sender=header.sender, control=header.control, usage=header.usage, sender_at="ISA06", usage_at="ISA15")
+            check_claim(ctx, connection, reading, claim)
+            note_all(reading, event.findings, f"interchange {header.control}")
+            envelope.interchange, envelope.before_interchange, envelope.groups = connection.begin_nested(), reading.counts, 0
+        case x12.GroupStart():
+            envelope.group, envelope.before_group, envelope.results = connection.begin_nested(), reading.counts, []
+            envelope.groups += 1
+        case x12.GroupEnd():
+            _end_group(ctx, connection, reading, event, envelope)
+        case x12.InterchangeEnd():
+            _end_interchange(ctx, connection, reading, event, envelope)
+
+
+def _take_set(ctx: Context, connection: Connection, reading: Reading, document: x12.TransactionSet) -> tuple[acknowledge.SetResult, bool]:
+    """Apply one set, and say whether it was used; only syntax goes into its result, business faults do not (R-130)."""
+    name = f"set {document.ordinal} ({document.set_id} {document.control})"
+    note_all(reading, document.findings, name)
+    if not document.accepted:
+        return acknowledge.SetResult(document.set_id, document.control, document.findings), False
+    read = RECEIPTS[document.set_id] if document.set_id in reading.profile.receive.x12 else None
+    good, findings = True, list(document.findings)
+    if read:
+        good = _take_receipt(ctx, connection, reading, read(document, profile=reading.profile, catalogue=ctx.places.catalogue), document)
+    elif document.set_id in ACKNOWLEDGEMENTS:
+        acknowledgements.take_acknowledgement(ctx, connection, reading, document)
+    elif document.set_id == "824":
+        acknowledgements.take_advice(ctx, connection, reading, document)
+    elif document.set_id in STOCK and reading.profile.receive.stock:
+        faults = stock_reports.take(ctx, connection, reading, document)
+        answers.advise_x12(ctx, connection, reading, document, faults)
+        good = not faults
+    elif document.set_id in KNOWN_BUT_UNUSED:
+        reading.remarks.append(f"{name}: documents of type {document.set_id} are not used from {reading.profile.partner}; kept in the archive")
+        reading.applied += 1
+    else:
+        findings.append(_not_known(document, reading.profile))
+        reading.problems.append(Problem.of(findings[-1], name))
+        good = False
+    return acknowledge.SetResult(document.set_id, document.control, findings, _reference(document)), good
+
+
+def _reference(document: x12.TransactionSet) -> tuple[str, str] | None:
+    """What a 999 names a 944 by: its depositor order number."""
+    head = next((s for s in document.segments if s.tag == "W17"), None) if document.set_id == "944" else None
+    return ("W1704", head.get(4)) if head and head.get(4) else None
+
+
+def _not_known(document: x12.TransactionSet, profile: Profile) -> Finding:
+    receipts_in = ", ".join(profile.receive.x12) or "none"
+    return Finding(
+        code="file.unknown-document",
+        severity=Severity.ERROR,
+        scope=Scope.SET,
+        message=f"Documents of type {document.set_id} are not used here; expected a receipt ({receipts_in}) or an acknowledgement (997, 999, 824).",
+        remedy="send returns documents only; if this type is meant, ask us to set it up",
+        offset=document.offset,
+        tag="ST",
+        element=1,
+        value=document.set_id,
+        ack=x12.SET_NOT_SUPPORTED,
+        ack_kind="AK5",
+    )
+
+
+def _take_receipt(ctx: Context, connection: Connection, reading: Reading, found: ReadReceipt, document: x12.TransactionSet) -> bool:
+    if found.receipt is None:
+        reading.problems += [Problem.of(fault, found.position) for fault in found.faults]
+        answers.advise_x12(ctx, connection, reading, document, found.faults)
+        return False
+    receipts.apply_receipt(ctx, connection, reading, found.receipt, listed_only=found.listed_only)
+    return True
+
+
+def _end_group(ctx: Context, connection: Connection, reading: Reading, event: x12.GroupEnd, envelope: _Envelope) -> None:
+    """Keep or undo a group, and answer it with one 997 or 999 (never a group of acknowledgements)."""
+    note_all(reading, event.findings, f"group {event.header.control}")
+    spoiled = any(f.severity == Severity.ERROR for f in event.findings)
+    if envelope.group is not None:
+        (envelope.group.rollback if spoiled else envelope.group.commit)()
+        envelope.group = None
+    if spoiled:
+        reading.go_back(envelope.before_group)
+    acknowledging = event.header.functional_id == "FA" or any(result.set_id in ACKNOWLEDGEMENTS for result in envelope.results)
+    if not acknowledging:
+        answers.answer_group(ctx, connection, reading, event, envelope.results)
+
+
+def _end_interchange(ctx: Context, connection: Connection, reading: Reading, event: x12.InterchangeEnd, envelope: _Envelope) -> None:
+    """Keep an interchange, or undo it with its answers and say so in a TA1; one that asks for a TA1 gets it where the profile grants that."""
+    note_all(reading, event.findings, f"interchange {event.header.control}")
+    if envelope.interchange is None:
+        return
+    if event.accepted:
+        envelope.interchange.commit()
+        if event.header.ack_requested and envelope.groups and reading.profile.receive.ta1 == "requested":
+            answers.answer_interchange(ctx, connection, reading, acknowledge.acknowledge_interchange(event.header, accepted=True))
+    else:
+        envelope.interchange.rollback()
+        reading.go_back(envelope.before_interchange)
+        code = next((f.ack for f in event.findings if f.ack_kind == "TA1" and f.ack), "022")
+        answers.answer_interchange(ctx, connection, reading, acknowledge.acknowledge_interchange(event.header, accepted=False, code=code))
+    envelope.interchange = None
+
+
+def _rest(ctx: Context, reading: Reading, bad: dict[tuple[int, int], list[tuple[int, int]]]) -> bytes | None:
+    """Just the sets that were not applied, each group's in an envelope of its own, as they were sent."""
+    size = sum(end - start for spans in bad.values() for start, end in spans)
+    if not bad or size > LARGEST_REST:
+        return None
+    content = b"".join(ctx.folders[reading.file.partner].read(reading.file.place))
+    return b"".join(_enveloped(content, heads, spans) for heads, spans in bad.items() if heads[1])
+
+
+def _enveloped(content: bytes, heads: tuple[int, int], spans: list[tuple[int, int]]) -> bytes:
+    isa = content[heads[0] - 1 : heads[0] + 105]
+    end = isa[-1:]
+    group = content[heads[1] - 1 :].split(end, 1)[0]
+    element = isa[3:4]
+    number = (group.split(element) + [b""] * 7)[6]
+    sets = b"".join(content[start - 1 : stop].strip() + (b"" if content[stop - 1 : stop] == end else end) + b"\n" for start, stop in spans)
+    closing = element.join([b"GE", str(len(spans)).encode(), number]) + end + b"\n"
+    closing += element.join([b"IEA", b"1", isa.split(element)[13]]) + end + b"\n"
+    return isa + b"\n" + group + end + b"\n" + sets + closing

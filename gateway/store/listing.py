@@ -1,0 +1,162 @@
+"""Lists for people, a page at a time: newest first by key, never by offset, so that the last page costs no more than the first.
+
+`Page.after` is the key to ask for what follows; empty at the end. Filters that are None do not filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, case, func, literal, or_, select
+
+from gateway.store import database
+from gateway.store.schema import (
+    authorizations,
+    credit_invoices,
+    events,
+    exchange_orders,
+    file_documents,
+    files,
+    job_runs,
+    receipts,
+    refunds,
+    returns,
+    stock_ledger,
+    tasks,
+)
+
+PAGE = 50
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows, and the key of the next page."""
+
+    rows: list[Row]
+    after: str = ""
+
+
+def _page(connection: Connection, statement: Select[Any], keys: tuple[Any, ...], after: str, *, oldest_first: bool = False) -> Page:
+    """A page ordered by one or two keys; `after` is their values, joined by a blank."""
+    if after:
+        statement = statement.where(_beyond(keys, after.split(" ", len(keys) - 1), oldest_first=oldest_first))
+    ordered = statement.order_by(*(key.asc() if oldest_first else key.desc() for key in keys))
+    found = database.rows(connection, ordered.limit(PAGE + 1))
+    more = len(found) > PAGE
+    last = found[PAGE - 1] if more else {}
+    return Page(rows=found[:PAGE], after=" ".join(str(last[key.name]) for key in keys) if more else "")
+
+
+def _beyond(keys: tuple[Any, ...], values: list[str], *, oldest_first: bool) -> Any:
+    typed = [int(value) if key.type.python_type is int else value for key, value in zip(keys, values, strict=True)]
+    first = keys[0] > typed[0] if oldest_first else keys[0] < typed[0]
+    if len(keys) == 1:
+        return first
+    second = keys[1] > typed[1] if oldest_first else keys[1] < typed[1]
+    return or_(first, and_(keys[0] == typed[0], second))
+
+
+def _where(statement: Select[Any], wanted: Mapping[Any, Any]) -> Select[Any]:
+    return statement.where(*(column == value for column, value in wanted.items() if value is not None))
+
+
+def list_authorizations(connection: Connection, *, states: tuple[str, ...], partner: str | None = None, after: str = "") -> Page:
+    """RAs in a state, oldest first."""
+    columns = [c for c in authorizations.c if c.name != "document"]
+    statement = _where(select(*columns).where(authorizations.c.state.in_(states)), {authorizations.c.partner: partner})
+    return _page(connection, statement, (authorizations.c.created_at, authorizations.c.ra), after, oldest_first=True)
+
+
+def list_held(connection: Connection, *, after: str = "") -> Page:
+    """Returns that wait for a mapping, by number."""
+    statement = select(returns.c.rma, returns.c.order_name, returns.c.state, returns.c.hold, returns.c.imported_at).where(returns.c.hold_key != "")
+    return _page(connection, statement, (returns.c.rma,), after, oldest_first=True)
+
+
+def list_files(
+    connection: Connection, *, direction: str | None = None, partner: str | None = None, outcome: str | None = None, after: str = ""
+) -> Page:
+    """Files, newest first, without their content; `marks` says how many documents there are and how they were acknowledged."""
+    columns = [c for c in files.c if c.name not in ("content", "side_text")]
+    statement = _where(select(*columns), {files.c.direction: direction, files.c.partner: partner, files.c.outcome: outcome})
+    page = _page(connection, statement, (files.c.id,), after)
+    marks = _marks(connection, [row["id"] for row in page.rows])
+    return Page(rows=[row | {"marks": marks.get(row["id"], [])} for row in page.rows], after=page.after)
+
+
+def _marks(connection: Connection, ids: list[int]) -> dict[int, list[Row]]:
+    """The documents of files, counted by kind and marks."""
+    d = file_documents.c
+    columns = (d.file_id, d.document, d.validation, d.acknowledgement)
+    found: dict[int, list[Row]] = {}
+    for row in database.rows(connection, select(*columns, func.count().label("count")).where(d.file_id.in_(ids)).group_by(*columns)):
+        found.setdefault(row["file_id"], []).append(row)
+    return found
+
+
+def list_refunds(connection: Connection, *, status: str | None = None, message: str | None = None, after: str = "") -> Page:
+    """Refunds, last seen first, with their credit invoice's settlements."""
+    columns = [c for c in refunds.c if c.name != "document"]
+    joined = refunds.outerjoin(credit_invoices, credit_invoices.c.refund_id == refunds.c.refund_id)
+    statement = _where(select(*columns, credit_invoices.c.settlements).select_from(joined), {refunds.c.status: status, refunds.c.message: message})
+    return _page(connection, statement, (refunds.c.seen_at, refunds.c.refund_id), after)
+
+
+def list_orders(connection: Connection, *, open_only: bool = False, after: str = "") -> Page:
+    """Exchange orders, newest number first; `open_only`: those whose A/R is not zero."""
+    statement = select(exchange_orders)
+    if open_only:
+        statement = statement.where(exchange_orders.c.ar != "0.00")
+    return _page(connection, statement, (exchange_orders.c.order_id,), after)
+
+
+def list_movements(connection: Connection, *, warehouse: str | None = None, sku: str | None = None, after: str = "") -> Page:
+    """The stock ledger, newest first."""
+    statement = _where(select(stock_ledger), {stock_ledger.c.warehouse: warehouse, stock_ledger.c.sku: sku})
+    return _page(connection, statement, (stock_ledger.c.id,), after)
+
+
+def list_runs(connection: Connection, *, job: str | None = None, after: str = "") -> Page:
+    """Runs of jobs, newest first."""
+    return _page(connection, _where(select(job_runs), {job_runs.c.job: job}), (job_runs.c.id,), after)
+
+
+def list_events(connection: Connection, *, by_people: bool = False, actor: str | None = None, after: str = "") -> Page:
+    """The audit log, newest first; `by_people`: without what the gateway did by itself."""
+    statement = _where(select(events), {events.c.actor: actor})
+    if by_people:
+        statement = statement.where(events.c.actor.not_in(["gateway", "loop", "shopify"]))
+    return _page(connection, statement, (events.c.id,), after)
+
+
+def list_waiting_receipts(connection: Connection, *, after: str = "") -> Page:
+    """Receipts whose RA is not known, oldest first."""
+    statement = select(receipts.c.id).where(receipts.c.state.in_(["waiting", "unmatched"]))
+    return _page(connection, statement, (receipts.c.id,), after, oldest_first=True)
+
+
+def load_task(connection: Connection, task_id: int) -> Row | None:
+    """A work item."""
+    return database.row(connection, select(tasks).where(tasks.c.id == task_id))
+
+
+def _value_of(rma: Any) -> Any:
+    """What an RMA's RAs are worth, in cents."""
+    return select(func.coalesce(func.sum(authorizations.c.value_cents), 0)).where(authorizations.c.rma == rma).scalar_subquery()
+
+
+def list_work(connection: Connection, *, kind: str | None = None, owner: str | None = None, by_value: bool = False, limit: int = 200) -> list[Row]:
+    """Open work items with the value behind them, oldest or most valuable first."""
+    value = case((tasks.c.rma.is_(None), literal(0)), else_=_value_of(tasks.c.rma)).label("cents")
+    statement = _where(select(tasks, value).where(tasks.c.open.is_(True)), {tasks.c.kind: kind, tasks.c.owner: owner})
+    order = (value.desc(), tasks.c.opened_at) if by_value else (tasks.c.opened_at, tasks.c.id)
+    return database.rows(connection, statement.order_by(*order).limit(limit))
+
+
+def count_work(connection: Connection) -> dict[str, int]:
+    """Open work items by kind."""
+    statement = select(tasks.c.kind, func.count()).where(tasks.c.open.is_(True)).group_by(tasks.c.kind).order_by(func.count().desc())
+    return {kind: count for kind, count in connection.execute(statement)}
