@@ -284,7 +284,15 @@ def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
         handlers.append(logging.StreamHandler())
     log = logging.getLogger("gateway")
     log.setLevel(logging.INFO)
-    log.handlers.clear()
+    stop_log()
     for handler in handlers:
         handler.setFormatter(JsonLines())
         log.addHandler(handler)
+
+
+def stop_log() -> None:
+    """Close the log's files."""
+    log = logging.getLogger("gateway")
+    for handler in log.handlers:
+        handler.close()
+    log.handlers.clear()

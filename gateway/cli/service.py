@@ -29,6 +29,7 @@ def _periods(workspace: config.Workspace) -> dict[str, float]:
         "Upkeep": p.upkeep,
         "TellPeople": p.tell,
         "DailyRecap": p.tell,
+        "Purge": p.purge,
     }
 
 

@@ -38,6 +38,7 @@ def at_work(config_path: str | None) -> Iterator[tuple[Context, Callable[[], Non
         yield ctx, work_off
     finally:
         ctx.engine.dispose()
+        bootstrap.stop_log()
 
 
 def _day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:

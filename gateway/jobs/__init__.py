@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, telling, transmission, upkeep
+from gateway.jobs import decisions, intake, inventory, keeping, loop, loop_effects, orders, receipts, refunds, telling, transmission, upkeep
 from gateway.jobs.context import Context, Tally
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
@@ -21,6 +21,7 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "Upkeep": upkeep.upkeep,
     "TellPeople": telling.tell_people,
     "DailyRecap": telling.daily_recap,
+    "Purge": keeping.purge,
 }
 
 QUEUED: dict[str, Callable[[Context, str], object]] = {

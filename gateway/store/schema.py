@@ -45,6 +45,7 @@ returns = _table(
     Column("exchange_state", String(64), nullable=False, default=""),
     Column("closed_at", String(40)),
     Column("imported_at", String(40), nullable=False, index=True),
+    Column("emptied_at", String(40)),
 )
 authorizations = _table(
     "authorizations",

@@ -54,7 +54,7 @@ def check_archive(connection: Connection, folders: Mapping[str, PartnerFolders])
     """Every file taken in is where the book says, unchanged."""
     for file in files.list_files(connection):
         if file.direction == "out":
-            if file.content is not None and hashlib.sha256(file.content).hexdigest() != file.sha256:
+            if file.content is not None and hashlib.sha256(file.content).hexdigest() != file.kept_sha256:
                 yield f"file {file.id} {file.name}: the kept bytes do not match their hash"
             continue
         folder = folders.get(file.partner)
@@ -67,7 +67,7 @@ def check_archive(connection: Connection, folders: Mapping[str, PartnerFolders])
         digest = hashlib.sha256()
         for chunk in folder.read(file.place):
             digest.update(chunk)
-        if digest.hexdigest() != file.sha256:
+        if digest.hexdigest() != file.kept_sha256:
             yield f"file {file.id} {file.name}: changed in the archive at {file.place}"
 
 
