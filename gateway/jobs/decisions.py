@@ -6,6 +6,7 @@ The decision and the effects it causes are written in one transaction; what is a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -53,8 +54,9 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
     held = returns.load_return(connection, rma)
     if held is None:
         return "not imported"
-    ras = returns.authorizations_of(connection, rma)
-    standings = [stand(connection, ra) for ra in ras]
+    every = [(ra, stand(connection, ra)) for ra in returns.authorizations_of(connection, rma)]
+    ras = [ra for ra, _ in every if ra.state != RaState.CANCELLED]
+    standings = [standing for ra, standing in every if ra.state != RaState.CANCELLED]
     if returns.load_decision(connection, rma):
         return "decided already"
     if held.document.state in ("closed", "cancelled", "expired"):
@@ -75,7 +77,9 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
 
 
 def stand(connection: Connection, ra: HeldAuthorization) -> Standing:
+    """Add up what came for an RA; one that a person closed waits for nothing more."""
     standing = receiving.accumulate(ra.document, [r.document for r in returns.receipts_of(connection, ra.document.ra)])
+    standing = replace(standing, final=standing.final or ra.state == RaState.CLOSED)
     returns.save_standing(connection, standing)
     return standing
 

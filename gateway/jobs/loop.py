@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from gateway.clients.loop import LONGEST_NOTE, LONGEST_WINDOW, BadReturn
 from gateway.domain import authorizing, lifecycle
+from gateway.domain.authorizing import Authorized
 from gateway.domain.documents import Authorization, Return
 from gateway.domain.lifecycle import RaState
-from gateway.jobs import effecting
+from gateway.jobs import effecting, loop_effects
 from gateway.jobs.context import Context, Tally
 from gateway.mapping import outbound
 from gateway.store import database, events, files, returns, workqueue
@@ -97,7 +98,8 @@ def _take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally
     if rma == known.document:
         tally.skip(rma.rma, "unchanged")
         return
-    if (known.hold or known.none_because) and rma.state in ("open", "review"):
+    unmade = not returns.authorizations_of(connection, rma.rma)
+    if unmade and (known.hold or known.none_because) and rma.state in ("open", "review"):
         _authorize(ctx, connection, rma, tally)
     else:
         _follow(ctx, connection, known, rma, tally)
@@ -125,6 +127,9 @@ def _authorize(ctx: Context, connection: Connection, rma: Return, tally: Tally) 
         events.note(connection, "return.nothing-physical", made.none_because, at=ctx.now(), rma=rma.rma)
         return
     tally.done += 1
+    early = next((exchange.order_name or exchange.order_id for exchange in rma.exchanges if exchange.order_id), None)
+    if early:
+        returns.set_exchange_state(connection, rma.rma, f"instant exchange: order {early} went out before the goods came")
     for ra in made.authorizations:
         _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
 
@@ -162,6 +167,7 @@ def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return
     elif rma.state in ("cancelled", "expired"):
         for ra in held:
             _end(ctx, connection, ra, RaState(rma.state))
+        loop_effects.end_instant_exchange(ctx, connection, rma)
     else:
         _reopen(ctx, connection, held, rma)
         if rma.units != known.document.units:
@@ -187,29 +193,66 @@ def _end(ctx: Context, connection: Connection, ra: HeldAuthorization, state: RaS
 
 
 def _change(ctx: Context, connection: Connection, held: list[HeldAuthorization], rma: Return) -> None:
-    """Rebuild RAs whose lines changed: under the same number, one version higher (R-051)."""
-    if not held or any(ra.state in lifecycle.DECIDED or ra.state in lifecycle.ENDED for ra in held):
+    """Rebuild RAs whose lines changed: under the same number, one version higher (R-051). A warehouse keeps the RA number it has."""
+    if not held or any(ra.state in lifecycle.DECIDED for ra in held):
         return
     version = max(ra.document.version for ra in held) + 1
     made = authorizing.authorize(rma, places=ctx.places, policy=ctx.policy, version=version, at=ctx.now())
-    numbers = {ra.document.ra: ra for ra in held}
-    if made.hold or {a.ra for a in made.authorizations} != set(numbers):
-        text = f"RMA {rma.rma} was edited in Loop so that its RAs no longer fit ({made.hold or made.none_because or 'other warehouses'})"
-        events.open_task(connection, "edited return", rma.rma, text, at=ctx.now(), rma=rma.rma, advice="tell the warehouse, and close the RA by hand")
+    if made.hold:
+        _hold_edit(ctx, connection, rma, made)
         return
-    for ra in made.authorizations:
-        before = numbers[ra.ra]
-        if ra.lines == before.document.lines:
-            continue
-        returns.save_authorization(connection, ra, state=before.state, at=ctx.now(), hold=before.hold)
-        events.note(connection, "ra.changed", f"{ra.ra} version {version}: edited in Loop", at=ctx.now(), rma=rma.rma, ra=ra.ra)
-        if before.state != RaState.HELD:
-            workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
-        workqueue.enqueue(connection, "decide", rma.rma, due_at=ctx.now())
+    events.close_tasks(connection, kind="edited return", subject=rma.rma, because="mapped", at=ctx.now())
+    returns.save_return(connection, rma, at=ctx.now(), none_because=made.none_because)
+    living = {ra.document.warehouse: ra for ra in held if ra.state not in lifecycle.ENDED}
+    wanted = {ra.warehouse: ra for ra in authorizing.numbered(made.authorizations, held=[ra.document for ra in held], policy=ctx.policy)}
+    for warehouse, before in living.items():
+        if warehouse in wanted:
+            _rebuild(ctx, connection, before, wanted[warehouse])
+        else:
+            _drop(ctx, connection, before, made.none_because or "no unit of the return goes to this warehouse any more")
+    for warehouse, ra in wanted.items():
+        if warehouse not in living:
+            _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
+
+
+def _hold_edit(ctx: Context, connection: Connection, rma: Return, made: Authorized) -> None:
+    """An edit that cannot be placed waits for its mapping; the RAs stay as they are."""
+    returns.save_return(connection, rma, at=ctx.now(), hold=(made.hold, made.hold_key))
+    text = f"RMA {rma.rma} was edited in Loop, but the edit cannot be taken over: {made.hold}"
+    advice = "map it, and the RAs are changed by themselves; until then the warehouse expects what it was told before"
+    events.open_task(connection, "edited return", rma.rma, text, at=ctx.now(), rma=rma.rma, advice=advice)
+
+
+def _rebuild(ctx: Context, connection: Connection, before: HeldAuthorization, ra: Authorization) -> None:
+    """Give an RA its new lines."""
+    if ra.lines == before.document.lines:
+        return
+    returns.save_authorization(connection, ra, state=before.state, at=ctx.now(), hold=before.hold)
+    events.note(connection, "ra.changed", f"{ra.ra} version {ra.version}: edited in Loop", at=ctx.now(), rma=ra.rma, ra=ra.ra)
+    if before.state != RaState.HELD:
+        workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
+    workqueue.enqueue(connection, "decide", ra.rma, due_at=ctx.now())
+
+
+def _drop(ctx: Context, connection: Connection, ra: HeldAuthorization, why: str) -> None:
+    """End an RA that an edit left without units; goods that came for it already are for a person to sort out."""
+    number, rma = ra.document.ra, ra.document.rma
+    if returns.receipts_of(connection, number):
+        text = f"{number}: goods came for it, but RMA {rma} was edited in Loop so that {why}"
+        events.open_task(
+            connection, "edited return", rma, text, at=ctx.now(), rma=rma, advice="settle it with the shopper in Loop, then close the RA"
+        )
+        return
+    events.note(connection, "ra.changed", f"{number}: {why}", at=ctx.now(), rma=rma, ra=number)
+    _end(ctx, connection, ra, RaState.CANCELLED)
 
 
 def retry_held(ctx: Context, tally: Tally) -> None:
     """Try again every return that waited for a mapping; a mapping added releases all that waited for it."""
     with database.writing(ctx.engine) as connection:
         for held in returns.held_returns(connection):
-            _authorize(ctx, connection, held.document, tally)
+            made = returns.authorizations_of(connection, held.document.rma)
+            if made:
+                _change(ctx, connection, made, held.document)
+            else:
+                _authorize(ctx, connection, held.document, tally)

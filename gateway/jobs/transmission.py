@@ -28,6 +28,7 @@ from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
 
 WRITERS: dict[str, Callable[..., bytes]] = {"x12": outbound.to_x12, "edifact": outbound_edifact.to_edifact, "flat": outbound_flat.to_flat}
+CANCELLED, REPLACED = "cancel", "replaced"  # why a document takes an RA back: for good, or for a new version that follows (R-051)
 WAITS_FOR_OTHERS = ("the return is in review", "held by ")
 
 
@@ -92,7 +93,11 @@ def _transmit(ctx: Context, ra: str, *, alone: bool) -> str:
             returns.advance(connection, ra, RaState.QUEUED, hold=reason)
             return reason
         company = [] if sent or alone else _due_too(connection, held, send.batch - 1)
-        _make(ctx, connection, [held, *company], purpose="change" if sent else "original")
+        if sent and send.change == "replace":
+            _make(ctx, connection, [held], purpose="cancel", reason=REPLACED)
+            _make(ctx, connection, [held], purpose="original")
+        else:
+            _make(ctx, connection, [held, *company], purpose="change" if sent else "original")
     return "made"
 
 
@@ -120,7 +125,7 @@ def cancel_authorization(ctx: Context, ra: str) -> None:
     """Tell the partner, once, that an RA it knows is cancelled (R-052)."""
     with database.writing(ctx.engine) as connection:
         held = returns.load_authorization(connection, ra)
-        if held is None or any(row["reason"] == "cancel" for row in files.documents_for(connection, ra)):
+        if held is None or any(row["reason"] == CANCELLED for row in files.documents_for(connection, ra)):
             return
         profile = ctx.profiles[held.document.partner]
         if profile.send.cancel == "task":
@@ -139,8 +144,8 @@ def _hold(ctx: Context, ra: str, fault: UnsendableError) -> None:
         events.open_task(connection, "not sendable", ra, f"{ra} was not sent: {fault.message}", at=ctx.now(), rma=rma)
 
 
-def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthorization], *, purpose: str) -> None:
-    """Make one file of RAs: control numbers, the very bytes, a document row for each, and its delivery."""
+def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthorization], *, purpose: str, reason: str = "") -> None:
+    """Make one file of RAs: control numbers, the very bytes, a document row for each, and its delivery. A cancel says by `reason` why."""
     profile = ctx.profiles[together[0].document.partner]
     made = _render(ctx, connection, [held.document for held in together], profile, purpose=purpose)
     file_id = files.add(
@@ -157,7 +162,9 @@ def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthoriza
         folder="test" if profile.stage == "testing" else "production",
     )
     for place, held in enumerate(together, start=1):
-        _enter(connection, held, profile, {"file_id": file_id, "reason": "cancel" if purpose == "cancel" else "", **_numbers(made, place)})
+        _enter(
+            connection, held, profile, {"file_id": file_id, "reason": reason or (CANCELLED if purpose == "cancel" else ""), **_numbers(made, place)}
+        )
         if purpose != "cancel" and lifecycle.may(held.state, RaState.QUEUED):
             returns.advance(connection, held.document.ra, RaState.QUEUED, hold="")
         events.close_tasks(connection, kind="not sendable", subject=held.document.ra, because="made", at=ctx.now())
@@ -247,8 +254,9 @@ def _sent(ctx: Context, connection: Connection, file: File, row: dict[str, objec
     held = returns.load_authorization(connection, number) if number else None
     if held is None:
         return
-    if row["reason"] != "cancel" and lifecycle.may(held.state, RaState.SENT) and held.state != RaState.SENT:
+    takes_back = row["reason"] in (CANCELLED, REPLACED)
+    if not takes_back and lifecycle.may(held.state, RaState.SENT) and held.state != RaState.SENT:
         returns.advance(connection, number, RaState.SENT, sent_at=ctx.now())
-    what = "cancel" if row["reason"] == "cancel" else f"version {row['version']}"
+    what = "cancel" if takes_back else f"version {row['version']}"
     text = f"{row['document']} sent to {file.partner} ({what}, {file.name})"
     events.note(connection, "document.sent", text, at=ctx.now(), rma=held.document.rma, ra=number, file_id=file.id, partner=file.partner)

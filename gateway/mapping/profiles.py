@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gateway.errors import PermanentError
 from gateway.mapping.calendars import CalendarPart
+from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profile_parts import (
     KINDS,
     EdifactIdentity,
@@ -101,7 +102,7 @@ class Send(_Part):
     acknowledgement_hours: float = 24.0
     paused: bool = False
     cancel: Literal["document", "task"] = "document"
-    change: Literal["document", "task"] = "document"
+    change: Literal["document", "replace", "task"] = "document"
     batch: int = 1
     purposes: Purposes = Purposes()
     reasons: dict[str, str] = {}
@@ -206,6 +207,7 @@ class Profile(_Part):
     receive: Receive = Receive()
     calendar: CalendarPart = CalendarPart()
     cross_references: dict[str, str] = {}
+    policy: PolicyPart = PolicyPart()
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:
@@ -267,8 +269,8 @@ def find_line(text: str, keys: list[str]) -> int | None:
     for number, line in enumerate(lines, start=1):
         stripped = line.strip()
         if stripped.startswith("["):
-            inside = stripped.strip("[] ") == table
+            inside = stripped.partition("#")[0].strip("[] ") == table
             best = number if inside else best
         elif inside and keys and stripped.split("=", 1)[0].strip().strip('"') == keys[-1]:
             return number
-    return best
+    return find_line(text, keys[:-1]) if best is None and len(keys) > 1 else best
