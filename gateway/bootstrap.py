@@ -115,6 +115,7 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         template=template_reader(workspace),
         local=lambda at: at.astimezone(zone),
         log=logging.getLogger("gateway"),
+        compare_hour=settings.merchant.compare_hour,
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.documents import Policy, Warehouse
 from gateway.domain.items import Catalogue, Item
@@ -58,6 +58,7 @@ class MerchantPart(_Part):
     exchange_mode: Literal["auto", "separate", "native"] = "auto"
     exchange_prefix: str = "EXC"
     default_warehouse: str = ""
+    compare_hour: int = Field(default=2, ge=0, le=23)
     bonus_credit: Decimal = Decimal("0.00")
     store_credit_gateways: tuple[str, ...] = ("gift_card", "shopify_store_credit", "store_credit")
 
@@ -124,6 +125,7 @@ class Periods(_Part):
     upkeep: float = 60.0
     tell: float = 60.0
     purge: float = 24 * 3600.0
+    compare_returns: float = 1800.0
     confirm_process: float = 60.0
     process_confirmation: float = 3600.0
     partial_wait: float = 72 * 3600.0

@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("gateway.cli.work", "Handle an archived or rejected file again."),
     "resend": ("gateway.cli.work", "Send a document again, byte for byte."),
     "attach": ("gateway.cli.work", "Bring an unmatched receipt to its RA."),
+    "correct": ("gateway.cli.correct", "Take a receipt back, or enter it again as it really was."),
+    "detach": ("gateway.cli.correct", "Take a receipt off the RA it was attached to."),
     "hold": ("gateway.cli.work", "Keep an RA from being sent."),
     "release": ("gateway.cli.work", "Let a held RA go on."),
     "retry": ("gateway.cli.work", "Repeat a failed step."),

@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import decisions, intake, inventory, keeping, loop, loop_effects, orders, receipts, refunds, telling, transmission, upkeep
+from gateway.jobs import (
+    comparing,
+    decisions,
+    intake,
+    inventory,
+    keeping,
+    loop,
+    loop_effects,
+    orders,
+    receipts,
+    refunds,
+    telling,
+    transmission,
+    upkeep,
+)
 from gateway.jobs.context import Context, Tally
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
@@ -18,6 +32,7 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ShopifyImportRefunds": refunds.import_refunds,
     "ShopifyImportOrders": orders.import_orders,
     "ShopifyExportInventory": inventory.export_inventory,
+    "LoopCompareReturns": comparing.compare_returns,
     "Upkeep": upkeep.upkeep,
     "TellPeople": telling.tell_people,
     "DailyRecap": telling.daily_recap,

@@ -86,6 +86,7 @@ class Context:
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
     log: logging.Logger
+    compare_hour: int = 2
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

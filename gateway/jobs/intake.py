@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.edi import x12
 from gateway.folders import Claimed, NameTakenError
-from gateway.jobs import reading_edifact, reading_flat, reading_x12
+from gateway.jobs import reading_edifact, reading_flat, reading_x12, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
 from gateway.mapping import outbound
@@ -82,13 +82,13 @@ def translate_file(ctx: Context, key: str) -> None:
             file = files.load_taken(connection, int(key))
             if file is None:
                 return
-            reading = Reading(file=file, profile=ctx.profiles[file.partner], problems=[stopped.problem])
+            reading = Reading(file=file, profile=_profile_of(ctx, file), problems=[stopped.problem])
             _settle(ctx, connection, reading, stopped.outcome)
 
 
 def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     """Apply a file within the caller's transaction (a preview rolls it back)."""
-    profile = ctx.profiles[file.partner]
+    profile = _profile_of(ctx, file)
     reading = Reading(
         file=file,
         profile=profile,
@@ -114,6 +114,12 @@ def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     else:
         raise StopFileError("error", _not_usable(kind, file, profile))
     return reading
+
+
+def _profile_of(ctx: Context, file: File) -> Profile:
+    """The partner's profile; its documents are marked as test where the file lies in a test folder."""
+    profile = ctx.profiles[file.partner]
+    return profile.in_test() if file.folder == "test" else profile
 
 
 def _not_usable(kind: str, file: File, profile: Profile) -> Problem:
@@ -178,6 +184,7 @@ def _settle(ctx: Context, connection: Connection, reading: Reading, outcome: str
         file_id=file.id,
         partner=file.partner,
     )
+    rehearsing.note_outcome(ctx, connection, file, outcome)
     if outcome in ("error", "partial", "held", "quarantine"):
         text = f"{file.name} from {file.partner}: {outcome}: {reason}"
         events.open_task(connection, f"file {outcome}", f"file {file.id}", text, at=ctx.now(), advice=first[0].remedy if first else "")

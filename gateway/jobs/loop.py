@@ -81,10 +81,11 @@ def _take_page(ctx: Context, page: Sequence[Return | BadReturn], tally: Tally, *
                 tally.fail(entry.rma, entry.why)
                 events.open_task(connection, "unreadable return", entry.rma, entry.why, at=ctx.now(), rma=entry.rma)
                 continue
-            _take_return(ctx, connection, entry, tally, asked_for=asked_for)
+            take_return(ctx, connection, entry, tally, asked_for=asked_for)
 
 
-def _take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally, *, asked_for: bool) -> None:
+def take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally, *, asked_for: bool) -> None:
+    """Take over one return as Loop shows it: made new, changed, or passed over with the reason."""
     known = returns.load_return(connection, rma.rma)
     if known is None:
         why = _not_imported(ctx, rma, asked_for=asked_for)
@@ -170,6 +171,7 @@ def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return
         loop_effects.end_instant_exchange(ctx, connection, rma)
     else:
         _reopen(ctx, connection, held, rma)
+        workqueue.enqueue(connection, "decide", rma.rma, due_at=ctx.now())
         if rma.units != known.document.units:
             _change(ctx, connection, held, rma)
 
@@ -213,6 +215,13 @@ def _change(ctx: Context, connection: Connection, held: list[HeldAuthorization],
     for warehouse, ra in wanted.items():
         if warehouse not in living:
             _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
+
+
+def end_with(ctx: Context, connection: Connection, rma: Return) -> None:
+    """End what we still wait for of a return that Loop has ended."""
+    if rma.state in ("cancelled", "expired"):
+        for ra in returns.authorizations_of(connection, rma.rma):
+            _end(ctx, connection, ra, RaState(rma.state))
 
 
 def _hold_edit(ctx: Context, connection: Connection, rma: Return, made: Authorized) -> None:

@@ -159,7 +159,7 @@ def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthoriza
         state="pending",
         control=control_text(made.controls, profile.send.kind.syntax),
         content=made.content,
-        folder="test" if profile.stage == "testing" else "production",
+        folder="production" if profile.is_live else "test",
     )
     for place, held in enumerate(together, start=1):
         _enter(
@@ -196,6 +196,7 @@ def _enter(connection: Connection, held: HeldAuthorization, profile: Profile, fa
 
 def _render(ctx: Context, connection: Connection, ras: Sequence[Authorization], profile: Profile, *, purpose: str) -> _Made:
     at, send = ctx.now(), profile.send
+    profile = profile if profile.is_live else profile.in_test()
     controls = take_controls(connection, profile, send.kind.syntax)
     content = WRITERS[send.kind.syntax](ras, profile=profile, template=ctx.template(send.template), controls=controls, purpose=purpose, at=at)
     number = controls.interchange if controls else files.next_control(connection, partner=profile.partner, kind="file", first=1)

@@ -230,6 +230,16 @@ class Profile(_Part):
         """When an acknowledgement of what is sent at an instant is overdue, in the partner's business hours (R-132)."""
         return self.calendar.business.after(at, self.send.acknowledgement_hours)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether what is exchanged has effect; before that all goes through the test folders, and nothing comes of it (R-161)."""
+        return self.stage == "live"
+
+    def in_test(self) -> Profile:
+        """The profile with its documents marked as test."""
+        marked = {name: part.model_copy(update={"usage": "T"}) for name in ("x12", "edifact") if (part := getattr(self, name))}
+        return self.model_copy(update=marked)
+
 
 def read_profile(text: str, *, source: str) -> Profile:
     """A profile from TOML text; every fault is named with its place and remedy."""
