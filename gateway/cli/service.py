@@ -27,6 +27,9 @@ JOBS = {
     "ShopifyExportInventory": "export_inventory",
     "LoopCompareReturns": "compare_returns",
     "Upkeep": "upkeep",
+    "TellPeople": "tell",
+    "DailyRecap": "tell",
+    "Purge": "purge",
 }
 
 

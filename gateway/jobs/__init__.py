@@ -8,7 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import comparing, decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, transmission, unpacking, upkeep
+from gateway.jobs import (
+    comparing,
+    decisions,
+    intake,
+    inventory,
+    keeping,
+    loop,
+    loop_effects,
+    orders,
+    receipts,
+    refunds,
+    telling,
+    transmission,
+    unpacking,
+    upkeep,
+)
 from gateway.jobs.context import Context, Tally
 from gateway.jobs.pausing import pausing
 
@@ -21,6 +36,9 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ShopifyExportInventory": inventory.export_inventory,
     "LoopCompareReturns": comparing.compare_returns,
     "Upkeep": upkeep.upkeep,
+    "TellPeople": telling.tell_people,
+    "DailyRecap": telling.daily_recap,
+    "Purge": keeping.purge,
 }
 
 QUEUED: dict[str, Callable[[Context, str], object]] = {
@@ -32,6 +50,7 @@ QUEUED: dict[str, Callable[[Context, str], object]] = {
     "deliver": pausing(transmission.deliver_file, "outbox"),
     "decide": decisions.decide,
     "confirm": loop_effects.confirm,
+    "message": telling.deliver_message,
     "effect.loop": loop_effects.perform_effect,
     "effect.shopify": inventory.perform_effect,
 }

@@ -34,7 +34,13 @@ class File:
     folder: str
     content: bytes | None
     side_text: str
+    masked_sha256: str
     arrived_at: datetime
+
+    @property
+    def kept_sha256(self) -> str:
+        """The hash of the bytes that are kept: another than the first where a person's data was taken out."""
+        return self.masked_sha256 or self.sha256
 
 
 def _file(row: dict[str, Any]) -> File:
