@@ -17,7 +17,7 @@ from gateway.domain.documents import Return
 from gateway.domain.lifecycle import RaState
 from gateway.domain.receiving import Standing, Verdict
 from gateway.errors import GatewayError
-from gateway.jobs import effecting
+from gateway.jobs import effecting, grading
 from gateway.jobs.context import Context, Tally
 from gateway.mapping import notes
 from gateway.store import database, effects, events, files, returns
@@ -140,6 +140,7 @@ def _ask_loop(ctx: Context, connection: Connection, rma: Return, ras: Sequence[H
     decision: receiving.Decision = decided["decision"] if decided else None  # type: ignore[assignment]
     facts = receipt_facts(connection, ras, standings)
     round_ = str(1 + effects.withdrawn_calls(connection, rma.rma))
+    grading.tell_grades(ctx, connection, rma.rma, ras, round_=round_)
     if decision.verdict == Verdict.PROCESS:
         details = {"Warehouse receipt": facts["receipts"], "RA": facts["ra"], "Received on": facts["received_on"]}
         effecting.intend(ctx, connection, "loop.process", rma.rma, round_, {"details": details})
