@@ -7,11 +7,14 @@ standard does not choose (is the damaged quantity inside the received one?), the
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import PermanentError
+from gateway.mapping.calendars import CalendarPart
+from gateway.mapping.exchange_parts import Limits, Pgp, Sftp, Unpack
 from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profile_parts import (
     KINDS,
@@ -78,6 +81,8 @@ class Folders(_Part):
     settle_seconds: float = 5.0
     temporary: tuple[str, ...] = ("*.tmp", "*.part", "*.partial", "*.filepart", ".*", "~*")
     trigger: str = ""
+    watch: Literal["events", "polling", "off"] = "events"
+    share: bool = False
 
 
 class Purposes(_Part):
@@ -211,9 +216,14 @@ class Profile(_Part):
     folders: Folders = Folders()
     send: Send = Send()
     receive: Receive = Receive()
+    calendar: CalendarPart = CalendarPart()
     cross_references: dict[str, str] = {}
     policy: PolicyPart = PolicyPart()
     grading: GradingPart | None = None
+    sftp: Sftp | None = None
+    unpack: Unpack = Unpack()
+    pgp: Pgp | None = None
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:
@@ -231,6 +241,10 @@ class Profile(_Part):
         if self.receive.acknowledge_with == "999" and self.x12 and self.x12.version < "005010":
             raise ValueError("receive.acknowledge_with: a 999 exists from 005010 on; x12.version is " + self.x12.version)
         return self
+
+    def acknowledge_by(self, at: datetime) -> datetime:
+        """When an acknowledgement of what is sent at an instant is overdue, in the partner's business hours (R-132)."""
+        return self.calendar.business.after(at, self.send.acknowledgement_hours)
 
     @property
     def is_live(self) -> bool:

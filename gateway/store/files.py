@@ -34,7 +34,13 @@ class File:
     folder: str
     content: bytes | None
     side_text: str
+    masked_sha256: str
     arrived_at: datetime
+
+    @property
+    def kept_sha256(self) -> str:
+        """The hash of the bytes that are kept: another than the first where a person's data was taken out."""
+        return self.masked_sha256 or self.sha256
 
 
 def _file(row: dict[str, Any]) -> File:
@@ -118,6 +124,18 @@ def sent_since(connection: Connection, *, partner: str | None, since: datetime) 
 def unfinished(connection: Connection) -> list[File]:
     """Files taken in or made, but not yet handled to the end."""
     return list_files(connection, files.c.state.in_(["taken", "pending", "staged"]))
+
+
+def count_taken(connection: Connection, *, partner: str) -> int:
+    """How many files of a partner are taken and not handled yet."""
+    where = (files.c.state == "taken", files.c.partner == partner)
+    return connection.execute(select(func.count()).select_from(files).where(*where)).scalar_one()
+
+
+def sent_as(connection: Connection, *, partner: str, name: str, folder: str) -> list[File]:
+    """Files of ours that lie in a partner's outbox under a name, not delivered yet."""
+    where = (files.c.direction == "out", files.c.partner == partner, files.c.name == name, files.c.folder == folder)
+    return list_files(connection, *where, files.c.state.in_(["staged", "placed"]))
 
 
 def add_document(connection: Connection, **fields: Any) -> int:
