@@ -117,6 +117,8 @@ class Periods(_Part):
     refunds_lag: float = 120.0
     import_orders: float = 300.0
     export_inventory: float = 900.0
+    compare_stock: float = 900.0
+    export_to_erp: float = 3600.0
     upkeep: float = 60.0
     confirm_process: float = 60.0
     process_confirmation: float = 3600.0
@@ -141,6 +143,13 @@ class PlacesPart(_Part):
     templates: str = "templates"
 
 
+class ErpPart(_Part):
+    """Files for an ERP; no formats, no files."""
+
+    formats: tuple[Literal["csv", "xlsx"], ...] = ()
+    outbox: str = ""
+
+
 class DatabasePart(_Part):
     """The book; empty means the SQLite file in `var/`."""
 
@@ -163,6 +172,7 @@ class Settings(_Part):
     shopify: ShopifyPart
     database: DatabasePart = DatabasePart()
     places: PlacesPart = PlacesPart()
+    erp: ErpPart = ErpPart()
     periods: Periods = Periods()
     service: ServicePart = ServicePart()
     warehouses: tuple[WarehousePart, ...]

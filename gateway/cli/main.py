@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("gateway.cli.look", "Everything about one file."),
     "export": ("gateway.cli.look", "The whole book as JSON."),
     "verify": ("gateway.cli.look", "Check database, archive, units, money and stock."),
+    "tie-out": ("gateway.cli.stock", "What a period comes to, with every difference."),
+    "correct-stock": ("gateway.cli.stock", "Enter a stock correction as a new movement."),
     "job": ("gateway.cli.work", "Run a job now: whole, for one RMA or order, or for a range."),
     "preview": ("gateway.cli.work", "What a file is, says and would cause, without taking it."),
     "replay": ("gateway.cli.work", "Handle an archived or rejected file again."),

@@ -26,6 +26,8 @@ def _periods(workspace: config.Workspace) -> dict[str, float]:
         "ShopifyImportRefunds": p.import_refunds,
         "ShopifyImportOrders": p.import_orders,
         "ShopifyExportInventory": p.export_inventory,
+        "CompareStock": p.compare_stock,
+        "ExportToErp": p.export_to_erp,
         "Upkeep": p.upkeep,
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, transmission, upkeep
+from gateway.jobs import decisions, erp, intake, inventory, loop, loop_effects, orders, receipts, refunds, stock, transmission, upkeep
 from gateway.jobs.context import Context, Tally
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
@@ -18,6 +18,8 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ShopifyImportRefunds": refunds.import_refunds,
     "ShopifyImportOrders": orders.import_orders,
     "ShopifyExportInventory": inventory.export_inventory,
+    "CompareStock": stock.compare_stock,
+    "ExportToErp": erp.export_to_erp,
     "Upkeep": upkeep.upkeep,
 }
 

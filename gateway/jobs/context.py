@@ -17,6 +17,8 @@ from gateway.errors import GatewayError
 from gateway.folders import PartnerFolders
 from gateway.mapping.profiles import Profile
 
+ERP = "ERP"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -55,6 +57,12 @@ class Context:
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
     log: logging.Logger
+    erp_formats: tuple[str, ...] = ()
+    erp_folders: PartnerFolders | None = None
+
+    def outgoing(self, partner: str) -> PartnerFolders:
+        """The folders into which a file for a partner, or for the ERP, goes."""
+        return self.erp_folders if partner == ERP and self.erp_folders else self.folders[partner]
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""
