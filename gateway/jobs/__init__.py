@@ -8,8 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import decisions, erp, intake, inventory, loop, loop_effects, orders, receipts, refunds, stock, transmission, upkeep
+from gateway.jobs import (
+    comparing,
+    decisions,
+    erp,
+    intake,
+    inventory,
+    loop,
+    loop_effects,
+    orders,
+    receipts,
+    refunds,
+    stock,
+    transmission,
+    unpacking,
+    upkeep,
+)
 from gateway.jobs.context import Context, Tally
+from gateway.jobs.pausing import pausing
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
     "LoopImportReturnAuthorizations": loop.import_return_authorizations,
@@ -20,16 +36,17 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ShopifyExportInventory": inventory.export_inventory,
     "CompareStock": stock.compare_stock,
     "ExportToErp": erp.export_to_erp,
+    "LoopCompareReturns": comparing.compare_returns,
     "Upkeep": upkeep.upkeep,
 }
 
 QUEUED: dict[str, Callable[[Context, str], object]] = {
-    "translate": intake.translate_file,
-    "shelve": intake.shelve_file,
+    "translate": pausing(unpacking.translate, "processing"),
+    "shelve": pausing(intake.shelve_file, "archive"),
     "match": receipts.match_receipts,
     "transmit": transmission.transmit_authorization,
     "cancel": transmission.cancel_authorization,
-    "deliver": transmission.deliver_file,
+    "deliver": pausing(transmission.deliver_file, "outbox"),
     "decide": decisions.decide,
     "confirm": loop_effects.confirm,
     "effect.loop": loop_effects.perform_effect,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from gateway.clients.loop import Loop
+from gateway.clients.sftp import Address
 from gateway.clients.shopify import Shopify
 from gateway.domain.authorizing import Places
 from gateway.domain.documents import Policy
@@ -56,9 +57,11 @@ class Context:
     compare_before_write: bool
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
-    log: logging.Logger
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+    compare_hour: int = 2
     erp_formats: tuple[str, ...] = ()
     erp_folders: PartnerFolders | None = None
+    servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
 
     def outgoing(self, partner: str) -> PartnerFolders:
         """The folders into which a file for a partner, or for the ERP, goes."""

@@ -90,14 +90,21 @@ def _digest(before: str, row: dict[str, Any]) -> str:
 
 
 def seal(connection: Connection) -> int:
-    """Seal the events that have none yet, in order; how many were sealed."""
-    last = connection.execute(select(events.c.seal).where(events.c.seal != "").order_by(events.c.id.desc()).limit(1)).scalar() or ""
+    """Seal the events that have none yet, in order; how many were sealed. Waits a moment for writers at work, so that no earlier number comes in later."""
+    if not database.lock_briefly(connection, events):
+        return 0
+    last = last_seal(connection)
     count = 0
     for row in list_events(connection, events.c.seal == ""):
         last = _digest(last, row)
         connection.execute(update(events).where(events.c.id == row["id"]).values(seal=last))
         count += 1
     return count
+
+
+def last_seal(connection: Connection) -> str:
+    """The end of the chain; empty when nothing is sealed."""
+    return connection.execute(select(events.c.seal).where(events.c.seal != "").order_by(events.c.id.desc()).limit(1)).scalar() or ""
 
 
 def broken_seal(connection: Connection) -> str:
@@ -178,6 +185,11 @@ def resolve_alert(connection: Connection, kind: str, subject: str, *, at: dateti
     return connection.execute(update(alerts).where(same).values(open=False, last_at=database.instant(at))).rowcount > 0
 
 
+def open_alerts(connection: Connection, *, kind: str) -> list[dict[str, Any]]:
+    """Open alerts of a kind."""
+    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True), alerts.c.kind == kind))
+
+
 def list_alerts(connection: Connection) -> list[dict[str, Any]]:
     """Every alert, oldest first."""
     return database.rows(connection, select(alerts).order_by(alerts.c.id))
@@ -217,8 +229,10 @@ def due_jobs(connection: Connection, *, now: datetime) -> list[str]:
 
 
 def plan_job(connection: Connection, job: str, *, due_at: datetime) -> None:
-    """Put a job on the schedule unless it is there."""
-    database.insert_new(connection, schedule, {"job": job, "due_at": database.instant(due_at)})
+    """Put a job on the schedule; one that is there keeps its time, unless that is later than it would be now."""
+    due = database.instant(due_at)
+    if database.insert_new(connection, schedule, {"job": job, "due_at": due}) is None:
+        connection.execute(update(schedule).where(schedule.c.job == job, schedule.c.due_at > due).values(due_at=due))
 
 
 def take_slot(connection: Connection, job: str, *, now: datetime, next_at: datetime) -> bool:

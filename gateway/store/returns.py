@@ -1,4 +1,8 @@
-"""Returns, authorizations, receipts and decisions as rows."""
+"""Returns, authorizations, receipts and decisions as rows.
+
+What is loaded in a writing transaction stays locked until its commit (on PostgreSQL; SQLite has one writer): load first, then look, then decide, and no
+other process can have decided the same meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
@@ -90,7 +94,7 @@ def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
 
 def load_return(connection: Connection, rma: str) -> HeldReturn | None:
     """A return by its RMA number."""
-    row = database.row(connection, select(returns).where(returns.c.rma == rma))
+    row = database.row(connection, database.lock_row(connection, select(returns).where(returns.c.rma == rma)))
     return _held_return(row) if row else None
 
 
@@ -124,6 +128,11 @@ def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[
     """Returns with an RA in one of the states."""
     inside = select(authorizations.c.rma).where(authorizations.c.state.in_([s.value for s in states]))
     return list_returns(connection, returns.c.rma.in_(inside))
+
+
+def open_returns(connection: Connection, *, since: datetime) -> list[HeldReturn]:
+    """Returns that were open or in review in Loop when last seen, and that changed since an instant."""
+    return list_returns(connection, returns.c.state.in_(["open", "review"]), returns.c.updated_at >= database.instant(since))
 
 
 def closed_returns(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReturn]:
@@ -174,18 +183,19 @@ def save_authorization(connection: Connection, ra: Authorization, *, state: RaSt
 
 def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | None:
     """An RA by its number."""
-    row = database.row(connection, select(authorizations).where(authorizations.c.ra == ra))
+    row = database.row(connection, database.lock_row(connection, select(authorizations).where(authorizations.c.ra == ra)))
     return _held_authorization(row) if row else None
 
 
-def find_authorization(connection: Connection, *, partner: str, references: Sequence[str]) -> HeldAuthorization | None:
-    """The RA that one of the references names: as written, or without `#` and blanks and in capitals."""
+def find_authorization(connection: Connection, *, partner: str | None, references: Sequence[str]) -> HeldAuthorization | None:
+    """The RA, of one partner or (None) of any, that one of the references names: as written, or without `#` and blanks and in capitals."""
     for text in references:
         plain = text.strip().lstrip("#").upper()
         if not plain:
             continue
         wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
-        row = database.row(connection, select(authorizations).where(authorizations.c.partner == partner, wanted))
+        theirs = [authorizations.c.partner == partner] if partner else []
+        row = database.row(connection, database.lock_row(connection, select(authorizations).where(wanted, *theirs)))
         if row:
             return _held_authorization(row)
     return None
@@ -204,7 +214,7 @@ def _held_authorization(row: dict[str, Any]) -> HeldAuthorization:
 
 def authorizations_of(connection: Connection, rma: str) -> list[HeldAuthorization]:
     """Every RA of an RMA."""
-    statement = select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra)
+    statement = database.lock_row(connection, select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra))
     return [_held_authorization(row) for row in database.rows(connection, statement)]
 
 
@@ -269,6 +279,11 @@ def advance(connection: Connection, ra: str, wanted: RaState, **fields: Any) -> 
     return before
 
 
+def set_hold(connection: Connection, ra: str, hold: str) -> None:
+    """Write or lift the hold of an RA without moving it."""
+    connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(hold=hold))
+
+
 def force_closed(connection: Connection, ra: str) -> None:
     """Close an RA by a person's word, from whatever state it is in."""
     connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(state=RaState.CLOSED.value))
@@ -319,6 +334,11 @@ def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
 
 
+def test_receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
+    """The receipts that were tried on an RA while its partner was in testing."""
+    return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "test")
+
+
 def applied_receipts(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReceipt]:
     """The receipts that count, all or those that arrived within a time."""
     return list_receipts(connection, receipts.c.state == "applied", *database.within(receipts.c.arrived_at, start, end))
@@ -363,11 +383,18 @@ def set_receipt(
     connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(**values))
 
 
+def unmatch_receipt(connection: Connection, receipt_id: int, *, reason: str) -> None:
+    """Take a receipt off its RA; it waits for a person again."""
+    connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(state="unmatched", ra=None, reason=reason))
+
+
 def save_standing(connection: Connection, standing: Standing) -> None:
-    """Write what was received for an RA, line by line."""
+    """Write what was received for an RA, line by line; a unit that came after all is no longer one that was not returned."""
     for line in standing.lines:
         where = (authorization_lines.c.ra == standing.ra) & (authorization_lines.c.sku == line.sku)
-        connection.execute(update(authorization_lines).where(where).values(good=line.good, second=line.second, over=line.over))
+        closed = case((authorization_lines.c.not_returned > line.missing, line.missing), else_=authorization_lines.c.not_returned)
+        values = {"good": line.good, "second": line.second, "over": line.over, "not_returned": closed}
+        connection.execute(update(authorization_lines).where(where).values(**values))
 
 
 def close_missing(connection: Connection, ra: str, not_returned: dict[str, int]) -> None:
@@ -404,6 +431,13 @@ def load_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
         return None
     kept = json.loads(row["document"])
     return {**row, "decision": documents.load(Decision, kept["decision"]), "inputs": kept["inputs"]}
+
+
+def withdraw_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
+    """Take out a decision that was never carried out; the row as it was, for the story."""
+    row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
+    connection.execute(decisions.delete().where(decisions.c.rma == rma))
+    return row
 
 
 def confirm_decision(connection: Connection, rma: str, *, at: datetime) -> None:
