@@ -118,6 +118,7 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         local=lambda at: at.astimezone(zone),
         log=logging.getLogger("gateway"),
         servers={name: partial(make_address, workspace, profile) for name, profile in workspace.profiles.items() if profile.sftp},
+        compare_hour=settings.merchant.compare_hour,
     )
 
 

@@ -19,14 +19,17 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.documents import Policy, Warehouse
 from gateway.domain.items import Catalogue, Item
+from gateway.domain.policies import Rules
 from gateway.errors import PermanentError
+from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profiles import BrokenProfileError, Profile, explain_faults, read_profile
 
 FILE_NAME = "gateway.toml"
+YES = ("y", "yes", "true", "1")
 
 
 class BrokenSettingsError(PermanentError):
@@ -49,11 +52,13 @@ class MerchantPart(_Part):
     transmit_in_review: bool = False
     kept_outcomes: tuple[str, ...] = ("keep", "donate")
     donate_destinations: tuple[str, ...] = ()
-    short: Literal["flag", "remove_and_process"] = "flag"
+    send_shopper: bool = False
+    expected_days: int = 0
     loop_discount: bool = False
     exchange_mode: Literal["auto", "separate", "native"] = "auto"
     exchange_prefix: str = "EXC"
     default_warehouse: str = ""
+    compare_hour: int = Field(default=2, ge=0, le=23)
     bonus_credit: Decimal = Decimal("0.00")
     store_credit_gateways: tuple[str, ...] = ("gift_card", "shopify_store_credit", "store_credit")
 
@@ -118,6 +123,7 @@ class Periods(_Part):
     import_orders: float = 300.0
     export_inventory: float = 900.0
     upkeep: float = 60.0
+    compare_returns: float = 1800.0
     confirm_process: float = 60.0
     process_confirmation: float = 3600.0
     partial_wait: float = 72 * 3600.0
@@ -165,6 +171,7 @@ class Settings(_Part):
     places: PlacesPart = PlacesPart()
     periods: Periods = Periods()
     service: ServicePart = ServicePart()
+    policy: PolicyPart = PolicyPart()
     warehouses: tuple[WarehousePart, ...]
     test_mode: bool = False
 
@@ -229,7 +236,13 @@ class Workspace:
             transmit_in_review=m.transmit_in_review,
             kept_outcomes=frozenset(m.kept_outcomes),
             donate_destinations=frozenset(m.donate_destinations),
-            short=m.short,
+            send_shopper=m.send_shopper,
+            expected_days=m.expected_days,
+            rules=Rules(
+                merchant=self.settings.policy.rules(),
+                partners={name: profile.policy.rules() for name, profile in self.profiles.items()},
+                late_days=self.settings.policy.late_days,
+            ),
             partial_wait_seconds=self.settings.periods.partial_wait,
             loop_discount=m.loop_discount,
             exchange_mode=m.exchange_mode,
@@ -269,17 +282,18 @@ def load(start: str | None = None, *, environment: Mapping[str, str] | None = No
     profiles, read = read_profiles(root / settings.places.mappings, faults)
     items_path = root / settings.places.mappings / "items.csv"
     items = read_items(items_path, faults)
+    bundles = read_bundles(root / settings.places.mappings / "bundles.csv", items, faults)
     stock = read_stock(root / settings.places.mappings / "opening_stock.csv", faults)
     faults += check_together(settings, profiles)
     if faults:
         raise BrokenSettingsError("\n".join(faults))
     references = {(p.partner, theirs): ours for p in profiles.values() for theirs, ours in p.cross_references.items()}
-    parts = [text, *read, items_path.read_text(encoding="utf-8") if items_path.is_file() else ""]
+    parts = [text, *read, repr(sorted(bundles.items())), items_path.read_text(encoding="utf-8") if items_path.is_file() else ""]
     return Workspace(
         root=root,
         settings=settings,
         profiles=profiles,
-        catalogue=Catalogue.of(items, references),
+        catalogue=Catalogue.of(items, references, bundles),
         opening_stock=tuple(stock),
         version=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12],
         environment=surroundings,
@@ -336,7 +350,34 @@ def read_items(path: Path, faults: list[str]) -> list[Item]:
         if "sku" not in (reader.fieldnames or []):
             faults.append(f"{path.name}, line 1: the header must have the columns sku,upc,title; found {','.join(reader.fieldnames or [])}")
             return []
-        return [Item(sku=r["sku"].strip(), upc=(r.get("upc") or "").strip(), title=(r.get("title") or "").strip()) for r in reader if r["sku"]]
+        return [_item(r) for r in reader if r["sku"]]
+
+
+def _item(row: Mapping[str, str | None]) -> Item:
+    sku, upc, title, digital = ((row.get(name) or "").strip() for name in ("sku", "upc", "title", "digital"))
+    return Item(sku=sku, upc=upc, title=title, digital=digital.lower() in YES)
+
+
+def read_bundles(path: Path, items: list[Item], faults: list[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """What bundles are made of, from a CSV with the columns sku, component, quantity; none when the file is missing."""
+    if not path.is_file():
+        return {}
+    known = {item.sku for item in items}
+    found: dict[str, tuple[tuple[str, int], ...]] = {}
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for number, r in enumerate(csv.DictReader(stream), start=2):
+            sku, component, quantity = ((r.get(name) or "").strip() for name in ("sku", "component", "quantity"))
+            if sku not in known or component not in known or not quantity.isdecimal() or int(quantity) < 1:
+                faults.append(f"{path.name}, line {number}: needs sku,component,quantity with SKUs of items.csv and a whole number; found {r}")
+                continue
+            found[sku] = (*found.get(sku, ()), (component, int(quantity)))
+    faults += [
+        f"{path.name}: {part} is a bundle itself; list what it is made of in {sku}"
+        for sku, parts in found.items()
+        for part, _ in parts
+        if part in found
+    ]
+    return found
 
 
 def read_stock(path: Path, faults: list[str]) -> list[tuple[str, str, int]]:

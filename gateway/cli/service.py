@@ -26,6 +26,7 @@ def _periods(workspace: config.Workspace) -> dict[str, float]:
         "ShopifyImportRefunds": p.import_refunds,
         "ShopifyImportOrders": p.import_orders,
         "ShopifyExportInventory": p.export_inventory,
+        "LoopCompareReturns": p.compare_returns,
         "Upkeep": p.upkeep,
     }
 

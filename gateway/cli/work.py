@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -84,7 +83,8 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
     return 2 if tally.failed else 0
 
 
-def _show(prospect: Prospect, *, as_json: bool) -> None:
+def show_prospect(prospect: Prospect, *, as_json: bool) -> None:
+    """What would happen, in words or as JSON."""
     if as_json:
         say_json(actions.plain(prospect))
         return
@@ -97,22 +97,6 @@ def _show(prospect: Prospect, *, as_json: bool) -> None:
             click.echo(f"  {line}")
     else:
         click.echo("0 new effects" + (": all already applied" if prospect.outcome == "duplicate" else ""))
-
-
-@click.command()
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--partner", required=True, help="As if this partner had sent it.")
-@with_config
-@with_json
-def preview(path: Path, partner: str, config_path: str | None, as_json: bool) -> int:
-    """What a file is, what it says in business words, and what would happen, without taking it.
-
-    \b
-    Example:  gateway preview receipt.edi --partner ATLAS
-    """
-    with _gateway(config_path) as (ctx, _):
-        _show(actions.preview(ctx, partner=partner.upper(), path=path.resolve(), content=path.read_bytes()), as_json=as_json)
-    return 0
 
 
 @click.command()
@@ -134,7 +118,7 @@ def replay(file_id: int, accept_control: bool, dry_run: bool, yes: bool, config_
         prospect = actions.replay(ctx, file_id=file_id, dry_run=dry_run, accept_control=accept_control, actor=actor())
         work_off()
     if dry_run:
-        _show(prospect, as_json=as_json)
+        show_prospect(prospect, as_json=as_json)
     else:
         say_json({"file": file_id, "queued": True}) if as_json else click.echo(f"{prospect.name} is handled again.")
     return 0

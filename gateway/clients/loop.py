@@ -181,6 +181,8 @@ def read_return(entry: dict[str, Any]) -> Return:
         units=tuple(_unit(unit) for unit in _list(entry, "line_items")),
         exchanges=tuple(_exchange(exchange) for exchange in _list(entry, "exchanges")),
         labels=_labels(entry),
+        shopper=_text(entry, "customer"),
+        bag_barcode=_bag_barcode(entry),
         refund_ids=tuple(_text(refund, "provider_refund_id") for refund in entry.get("refunds") or [] if refund.get("provider_refund_id")),
         **{name: _money(entry, name) for name in ("return_total", "exchange_total", "refund", "gift_card", "handling_fee", "upsell")},
     )
@@ -202,6 +204,7 @@ def _unit(unit: dict[str, Any]) -> ReturnUnit:
         comment=_text(unit, "return_comment"),
         outcome=_text(unit, "outcome") or "default",
         destination_id=_text(unit, "consolidation_destination_id") or None,
+        bag_barcode=_text(unit, "consolidation_tracking"),
     )
 
 
@@ -230,6 +233,12 @@ def _labels(entry: dict[str, Any]) -> tuple[Label, ...]:
     if found or not _text(entry, "tracking_number"):
         return found
     return (Label(carrier=_text(entry, "carrier"), tracking_number=_text(entry, "tracking_number"), status=_text(entry, "label_status")),)
+
+
+def _bag_barcode(entry: dict[str, Any]) -> str:
+    """What is scanned at a drop-off without a box (loop-api 4.7: `return_method.scannable_id`; older answers have a text or nothing there)."""
+    method = entry.get("return_method")
+    return _text(method, "scannable_id") if isinstance(method, dict) else ""
 
 
 def _present(value: Any) -> bool:

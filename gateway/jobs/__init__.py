@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, transmission, unpacking, upkeep
+from gateway.jobs import comparing, decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, transmission, unpacking, upkeep
 from gateway.jobs.context import Context, Tally
 from gateway.jobs.pausing import pausing
 
@@ -19,6 +19,7 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ShopifyImportRefunds": refunds.import_refunds,
     "ShopifyImportOrders": orders.import_orders,
     "ShopifyExportInventory": inventory.export_inventory,
+    "LoopCompareReturns": comparing.compare_returns,
     "Upkeep": upkeep.upkeep,
 }
 

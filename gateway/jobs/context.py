@@ -57,6 +57,7 @@ class Context:
     local: Callable[[datetime], datetime]
     log: logging.Logger
     servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
+    compare_hour: int = 2
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

@@ -7,6 +7,7 @@ point. A fault in one document stops that document, a fault of the envelope stop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -15,10 +16,10 @@ from sqlalchemy import Connection
 from gateway.edi import x12
 from gateway.folders import Claimed, NameTakenError
 from gateway.folders.partner import MOST_AT_ONCE
-from gateway.jobs import reading_edifact, reading_flat, reading_x12
+from gateway.jobs import reading_edifact, reading_flat, reading_x12, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
-from gateway.mapping import outbound
+from gateway.mapping import outbound, readers
 from gateway.mapping.profiles import Profile
 from gateway.store import database, events, files, workqueue
 from gateway.store.files import File
@@ -90,7 +91,7 @@ def stop_file(ctx: Context, key: str, stopped: StopFileError) -> None:
     with database.writing(ctx.engine) as connection:
         file = files.load_taken(connection, int(key))
         if file is not None:
-            reading = Reading(file=file, profile=ctx.profiles[file.partner], problems=[stopped.problem])
+            reading = Reading(file=file, profile=_profile_of(ctx, file), problems=[stopped.problem])
             _settle(ctx, connection, reading, stopped.outcome)
 
 
@@ -103,7 +104,7 @@ def settle_file(ctx: Context, reading: Reading, outcome: str) -> None:
 
 def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     """Apply a file within the caller's transaction (a preview rolls it back)."""
-    profile = ctx.profiles[file.partner]
+    profile = _profile_of(ctx, file)
     reading = Reading(
         file=file,
         profile=profile,
@@ -119,8 +120,8 @@ def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     chunks = folder.read(file.place)
     head = next(folder.read(file.place), b"")
     kind = x12.sniff(head)
-    flat = reading_flat.kind_of(head, kind, profile)
-    if flat and kind not in ("x12", "edifact"):
+    flat = readers.flat_kind(head, kind, profile)
+    if flat:
         reading_flat.read(ctx, connection, reading, chunks, flat)
     elif kind == "x12" and (profile.x12 or profile.receive.x12):
         reading_x12.read(ctx, connection, reading, chunks)
@@ -129,6 +130,12 @@ def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     else:
         raise StopFileError("error", _not_usable(kind, file, profile))
     return reading
+
+
+def _profile_of(ctx: Context, file: File) -> Profile:
+    """The partner's profile; its documents are marked as test where the file lies in a test folder."""
+    profile = ctx.profiles[file.partner]
+    return profile.in_test() if file.folder == "test" else profile
 
 
 def _not_usable(kind: str, file: File, profile: Profile) -> Problem:
@@ -193,6 +200,7 @@ def _settle(ctx: Context, connection: Connection, reading: Reading, outcome: str
         file_id=file.id,
         partner=file.partner,
     )
+    rehearsing.note_outcome(ctx, connection, file, outcome)
     if outcome in ("error", "partial", "held", "quarantine"):
         text = f"{file.name} from {file.partner}: {outcome}: {reason}"
         events.open_task(connection, f"file {outcome}", f"file {file.id}", text, at=ctx.now(), advice=first[0].remedy if first else "")
@@ -213,6 +221,7 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "quarantine": "Dropping the right file into the right inbox is enough.",
     }
     facts = {
+        "first": first_sentence([*reading.problems, *reading.held]),
         "headline": headlines[outcome],
         "name": reading.file.name,
         "partner": reading.profile.partner,
@@ -222,6 +231,15 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "details": reading.details[:200],
     }
     return outbound.words(ctx.template("side.txt.j2"), facts)
+
+
+def first_sentence(problems: Sequence[Problem]) -> str:
+    """The first fault in one sentence: where, and what."""
+    if not problems:
+        return "Nothing is wrong with this file."
+    first = problems[0]
+    place = [first.document, first.where] if first.where not in ("", "the file", first.document) else [first.document]
+    return f"{', '.join(place)}: {first.message.strip().rstrip('.')}." + (f" There are {len(problems)} faults in all." if len(problems) > 1 else "")
 
 
 def shelve_file(ctx: Context, key: str) -> None:

@@ -29,6 +29,7 @@ from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
 
 WRITERS: dict[str, Callable[..., bytes]] = {"x12": outbound.to_x12, "edifact": outbound_edifact.to_edifact, "flat": outbound_flat.to_flat}
+CANCELLED, REPLACED = "cancel", "replaced"  # why a document takes an RA back: for good, or for a new version that follows (R-051)
 WAITS_FOR_OTHERS = ("the return is in review", "held by ")
 
 
@@ -93,7 +94,11 @@ def _transmit(ctx: Context, ra: str, *, alone: bool) -> str:
             returns.advance(connection, ra, RaState.QUEUED, hold=reason)
             return reason
         company = [] if sent or alone else _due_too(connection, held, send.batch - 1)
-        _make(ctx, connection, [held, *company], purpose="change" if sent else "original")
+        if sent and send.change == "replace":
+            _make(ctx, connection, [held], purpose="cancel", reason=REPLACED)
+            _make(ctx, connection, [held], purpose="original")
+        else:
+            _make(ctx, connection, [held, *company], purpose="change" if sent else "original")
     return "made"
 
 
@@ -121,7 +126,7 @@ def cancel_authorization(ctx: Context, ra: str) -> None:
     """Tell the partner, once, that an RA it knows is cancelled (R-052)."""
     with database.writing(ctx.engine) as connection:
         held = returns.load_authorization(connection, ra)
-        if held is None or any(row["reason"] == "cancel" for row in files.documents_for(connection, ra)):
+        if held is None or any(row["reason"] == CANCELLED for row in files.documents_for(connection, ra)):
             return
         profile = ctx.profiles[held.document.partner]
         if profile.send.cancel == "task":
@@ -140,8 +145,8 @@ def _hold(ctx: Context, ra: str, fault: UnsendableError) -> None:
         events.open_task(connection, "not sendable", ra, f"{ra} was not sent: {fault.message}", at=ctx.now(), rma=rma)
 
 
-def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthorization], *, purpose: str) -> None:
-    """Make one file of RAs: control numbers, the very bytes, a document row for each, and its delivery."""
+def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthorization], *, purpose: str, reason: str = "") -> None:
+    """Make one file of RAs: control numbers, the very bytes, a document row for each, and its delivery. A cancel says by `reason` why."""
     profile = ctx.profiles[together[0].document.partner]
     made = _render(ctx, connection, [held.document for held in together], profile, purpose=purpose)
     file_id = files.add(
@@ -155,10 +160,12 @@ def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthoriza
         state="pending",
         control=control_text(made.controls, profile.send.kind.syntax),
         content=made.content,
-        folder="test" if profile.stage == "testing" else "production",
+        folder="production" if profile.is_live else "test",
     )
     for place, held in enumerate(together, start=1):
-        _enter(connection, held, profile, {"file_id": file_id, "reason": "cancel" if purpose == "cancel" else "", **_numbers(made, place)})
+        _enter(
+            connection, held, profile, {"file_id": file_id, "reason": reason or (CANCELLED if purpose == "cancel" else ""), **_numbers(made, place)}
+        )
         if purpose != "cancel" and lifecycle.may(held.state, RaState.QUEUED):
             returns.advance(connection, held.document.ra, RaState.QUEUED, hold="")
         events.close_tasks(connection, kind="not sendable", subject=held.document.ra, because="made", at=ctx.now())
@@ -190,6 +197,7 @@ def _enter(connection: Connection, held: HeldAuthorization, profile: Profile, fa
 
 def _render(ctx: Context, connection: Connection, ras: Sequence[Authorization], profile: Profile, *, purpose: str) -> _Made:
     at, send = ctx.now(), profile.send
+    profile = profile if profile.is_live else profile.in_test()
     controls = take_controls(connection, profile, send.kind.syntax)
     content = WRITERS[send.kind.syntax](ras, profile=profile, template=ctx.template(send.template), controls=controls, purpose=purpose, at=at)
     number = controls.interchange if controls else files.next_control(connection, partner=profile.partner, kind="file", first=1)
@@ -263,8 +271,9 @@ def _sent(ctx: Context, connection: Connection, file: File, row: dict[str, objec
     held = returns.load_authorization(connection, number) if number else None
     if held is None:
         return
-    if row["reason"] != "cancel" and lifecycle.may(held.state, RaState.SENT) and held.state != RaState.SENT:
+    takes_back = row["reason"] in (CANCELLED, REPLACED)
+    if not takes_back and lifecycle.may(held.state, RaState.SENT) and held.state != RaState.SENT:
         returns.advance(connection, number, RaState.SENT, sent_at=ctx.now())
-    what = "cancel" if row["reason"] == "cancel" else f"version {row['version']}"
+    what = "cancel" if takes_back else f"version {row['version']}"
     text = f"{row['document']} sent to {file.partner} ({what}, {file.name})"
     events.note(connection, "document.sent", text, at=ctx.now(), rma=held.document.rma, ra=number, file_id=file.id, partner=file.partner)

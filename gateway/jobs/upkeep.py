@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from gateway.jobs import receipts
+from gateway.jobs import receipts, rehearsing
 from gateway.jobs.context import Context, Tally
 from gateway.jobs.loop import retry_held
 from gateway.store import database, events, files, returns, workqueue
@@ -17,6 +17,7 @@ def upkeep(ctx: Context) -> Tally:
     _late_acknowledgements(ctx, tally)
     _repeat_alerts(ctx)
     _late_matches(ctx, tally)
+    rehearsing.follow_stages(ctx)
     retry_held(ctx, Tally())
     receipts.resolve_items(ctx)
     with database.writing(ctx.engine) as connection:

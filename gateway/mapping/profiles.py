@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gateway.errors import PermanentError
 from gateway.mapping.exchange_parts import Limits, Pgp, Sftp, Unpack
+from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profile_parts import (
     KINDS,
     EdifactIdentity,
@@ -102,7 +103,7 @@ class Send(_Part):
     acknowledgement_hours: float = 24.0
     paused: bool = False
     cancel: Literal["document", "task"] = "document"
-    change: Literal["document", "task"] = "document"
+    change: Literal["document", "replace", "task"] = "document"
     batch: int = 1
     purposes: Purposes = Purposes()
     reasons: dict[str, str] = {}
@@ -210,6 +211,7 @@ class Profile(_Part):
     unpack: Unpack = Unpack()
     pgp: Pgp | None = None
     limits: Limits = Limits()
+    policy: PolicyPart = PolicyPart()
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:
@@ -227,6 +229,16 @@ class Profile(_Part):
         if self.receive.acknowledge_with == "999" and self.x12 and self.x12.version < "005010":
             raise ValueError("receive.acknowledge_with: a 999 exists from 005010 on; x12.version is " + self.x12.version)
         return self
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what is exchanged has effect; before that all goes through the test folders, and nothing comes of it (R-161)."""
+        return self.stage == "live"
+
+    def in_test(self) -> Profile:
+        """The profile with its documents marked as test."""
+        marked = {name: part.model_copy(update={"usage": "T"}) for name in ("x12", "edifact") if (part := getattr(self, name))}
+        return self.model_copy(update=marked)
 
 
 def read_profile(text: str, *, source: str) -> Profile:
@@ -267,8 +279,8 @@ def find_line(text: str, keys: list[str]) -> int | None:
     for number, line in enumerate(lines, start=1):
         stripped = line.strip()
         if stripped.startswith("["):
-            inside = stripped.strip("[] ") == table
+            inside = stripped.partition("#")[0].strip("[] ") == table
             best = number if inside else best
         elif inside and keys and stripped.split("=", 1)[0].strip().strip('"') == keys[-1]:
             return number
-    return best
+    return find_line(text, keys[:-1]) if best is None and len(keys) > 1 else best

@@ -245,6 +245,12 @@ def moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
+def within(column: Any, start: datetime | None, end: datetime | None) -> list[Any]:
+    """The criteria that keep an instant's column in [start, end); an open side is None."""
+    found = [column >= instant(start)] if start else []
+    return found + ([column < instant(end)] if end else [])
+
+
 def pack(value: Any) -> str:
     """JSON text with sorted keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

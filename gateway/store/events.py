@@ -64,6 +64,17 @@ def of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
     return list_events(connection, events.c.rma == rma)
 
 
+def returns_within(connection: Connection, start: datetime | None, end: datetime | None) -> list[str]:
+    """The RMAs of which something was recorded within a time."""
+    statement = select(events.c.rma).where(events.c.rma.is_not(None), *database.within(events.c.at, start, end)).distinct().order_by(events.c.rma)
+    return [str(r[0]) for r in connection.execute(statement)]
+
+
+def of_kinds(connection: Connection, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Every event of these words, in order."""
+    return list_events(connection, events.c.word.in_(words))
+
+
 def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
     """The story of a file."""
     return list_events(connection, events.c.file_id == file_id)

@@ -182,6 +182,20 @@ def sent_documents_all(connection: Connection) -> list[dict[str, Any]]:
     return documents_of(connection, file_documents.c.direction == "out", file_documents.c.ra.is_not(None))
 
 
+def test_documents(connection: Connection, *, partner: str) -> list[dict[str, Any]]:
+    """The documents of RAs that a partner got in testing."""
+    tried = (files.c.folder == "test") & (file_documents.c.partner == partner) & (file_documents.c.direction == "out")
+    return documents_of(connection, tried, file_documents.c.ra.is_not(None))
+
+
+def retire_test_documents(connection: Connection, *, partner: str) -> None:
+    """Let what was sent in testing not count as sent any more."""
+    tried = select(files.c.id).where(files.c.folder == "test", files.c.partner == partner, files.c.direction == "out")
+    named = file_documents.c.document
+    wanted = update(file_documents).where(file_documents.c.file_id.in_(tried), named.not_like("test %"), file_documents.c.ra.is_not(None))
+    connection.execute(wanted.values(document="test " + named, acknowledgement="not expected"))
+
+
 def change_document(connection: Connection, document_id: int, **values: Any) -> None:
     """Write what became of a document."""
     plain = {name: database.instant(value) if isinstance(value, datetime) else value for name, value in values.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
@@ -126,6 +126,16 @@ def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[
     return list_returns(connection, returns.c.rma.in_(inside))
 
 
+def open_returns(connection: Connection, *, since: datetime) -> list[HeldReturn]:
+    """Returns that were open or in review in Loop when last seen, and that changed since an instant."""
+    return list_returns(connection, returns.c.state.in_(["open", "review"]), returns.c.updated_at >= database.instant(since))
+
+
+def closed_returns(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReturn]:
+    """Returns that Loop closed, all or within a time."""
+    return list_returns(connection, returns.c.state == "closed", *database.within(returns.c.closed_at, start, end))
+
+
 def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
     """Closed returns whose exchange order has not come yet."""
     return list_returns(connection, returns.c.exchange_state == "waiting for exchange order")
@@ -173,14 +183,15 @@ def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | N
     return _held_authorization(row) if row else None
 
 
-def find_authorization(connection: Connection, *, partner: str, references: Sequence[str]) -> HeldAuthorization | None:
-    """The RA that one of the references names: as written, or without `#` and blanks and in capitals."""
+def find_authorization(connection: Connection, *, partner: str | None, references: Sequence[str]) -> HeldAuthorization | None:
+    """The RA, of one partner or (None) of any, that one of the references names: as written, or without `#` and blanks and in capitals."""
     for text in references:
         plain = text.strip().lstrip("#").upper()
         if not plain:
             continue
         wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
-        row = database.row(connection, select(authorizations).where(authorizations.c.partner == partner, wanted))
+        theirs = [authorizations.c.partner == partner] if partner else []
+        row = database.row(connection, select(authorizations).where(wanted, *theirs))
         if row:
             return _held_authorization(row)
     return None
@@ -264,6 +275,11 @@ def advance(connection: Connection, ra: str, wanted: RaState, **fields: Any) -> 
     return before
 
 
+def set_hold(connection: Connection, ra: str, hold: str) -> None:
+    """Write or lift the hold of an RA without moving it."""
+    connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(hold=hold))
+
+
 def force_closed(connection: Connection, ra: str) -> None:
     """Close an RA by a person's word, from whatever state it is in."""
     connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(state=RaState.CLOSED.value))
@@ -314,6 +330,16 @@ def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
 
 
+def test_receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
+    """The receipts that were tried on an RA while its partner was in testing."""
+    return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "test")
+
+
+def applied_receipts(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReceipt]:
+    """The receipts that count, all or those that arrived within a time."""
+    return list_receipts(connection, receipts.c.state == "applied", *database.within(receipts.c.arrived_at, start, end))
+
+
 def receipts_of_return(connection: Connection, rma: str) -> list[HeldReceipt]:
     """Every receipt that names an RA of a return, whether it counts or not."""
     own = select(authorizations.c.ra).where(authorizations.c.rma == rma)
@@ -353,11 +379,18 @@ def set_receipt(
     connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(**values))
 
 
+def unmatch_receipt(connection: Connection, receipt_id: int, *, reason: str) -> None:
+    """Take a receipt off its RA; it waits for a person again."""
+    connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(state="unmatched", ra=None, reason=reason))
+
+
 def save_standing(connection: Connection, standing: Standing) -> None:
-    """Write what was received for an RA, line by line."""
+    """Write what was received for an RA, line by line; a unit that came after all is no longer one that was not returned."""
     for line in standing.lines:
         where = (authorization_lines.c.ra == standing.ra) & (authorization_lines.c.sku == line.sku)
-        connection.execute(update(authorization_lines).where(where).values(good=line.good, second=line.second, over=line.over))
+        closed = case((authorization_lines.c.not_returned > line.missing, line.missing), else_=authorization_lines.c.not_returned)
+        values = {"good": line.good, "second": line.second, "over": line.over, "not_returned": closed}
+        connection.execute(update(authorization_lines).where(where).values(**values))
 
 
 def close_missing(connection: Connection, ra: str, not_returned: dict[str, int]) -> None:
@@ -394,6 +427,13 @@ def load_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
         return None
     kept = json.loads(row["document"])
     return {**row, "decision": documents.load(Decision, kept["decision"]), "inputs": kept["inputs"]}
+
+
+def withdraw_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
+    """Take out a decision that was never carried out; the row as it was, for the story."""
+    row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
+    connection.execute(decisions.delete().where(decisions.c.rma == rma))
+    return row
 
 
 def confirm_decision(connection: Connection, rma: str, *, at: datetime) -> None:
