@@ -13,20 +13,24 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.documents import Policy, Warehouse
 from gateway.domain.items import Catalogue, Item
+from gateway.domain.policies import Rules
 from gateway.errors import PermanentError
+from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profiles import BrokenProfileError, Profile, explain_faults, read_profile
 
 FILE_NAME = "gateway.toml"
+YES = ("y", "yes", "true", "1")
 
 
 class BrokenSettingsError(PermanentError):
@@ -49,11 +53,13 @@ class MerchantPart(_Part):
     transmit_in_review: bool = False
     kept_outcomes: tuple[str, ...] = ("keep", "donate")
     donate_destinations: tuple[str, ...] = ()
-    short: Literal["flag", "remove_and_process"] = "flag"
+    send_shopper: bool = False
+    expected_days: int = 0
     loop_discount: bool = False
     exchange_mode: Literal["auto", "separate", "native"] = "auto"
     exchange_prefix: str = "EXC"
     default_warehouse: str = ""
+    compare_hour: int = Field(default=2, ge=0, le=23)
     bonus_credit: Decimal = Decimal("0.00")
     store_credit_gateways: tuple[str, ...] = ("gift_card", "shopify_store_credit", "store_credit")
 
@@ -80,6 +86,7 @@ class LoopPart(_Part):
     base_url: str = "https://api.loopreturns.com"
     version: str = "2026-07"
     api_key: str = "env:GATEWAY_LOOP_API_KEY"
+    webhook_secret: str = "env:GATEWAY_LOOP_WEBHOOK_SECRET"
     calls_a_minute: int = 240
 
 
@@ -91,6 +98,7 @@ class ShopifyPart(_Part):
     token: str = "env:GATEWAY_SHOPIFY_TOKEN"
     client_id: str = "env:GATEWAY_SHOPIFY_CLIENT_ID"
     client_secret: str = "env:GATEWAY_SHOPIFY_CLIENT_SECRET"
+    webhook_secret: str = "env:GATEWAY_SHOPIFY_WEBHOOK_SECRET"
     compare_before_write: bool = True
 
 
@@ -117,7 +125,12 @@ class Periods(_Part):
     refunds_lag: float = 120.0
     import_orders: float = 300.0
     export_inventory: float = 900.0
+    compare_stock: float = 900.0
+    export_to_erp: float = 3600.0
     upkeep: float = 60.0
+    tell: float = 60.0
+    purge: float = 24 * 3600.0
+    compare_returns: float = 1800.0
     confirm_process: float = 60.0
     process_confirmation: float = 3600.0
     partial_wait: float = 72 * 3600.0
@@ -131,6 +144,30 @@ class Periods(_Part):
     lease: float = 300.0
 
 
+class SchedulePart(_Part):
+    """Cron expressions in the merchant's time zone, for jobs that run at times of day instead of by a period; empty means by the period."""
+
+    import_returns: str = ""
+    export_receipts: str = ""
+    import_refunds: str = ""
+    import_orders: str = ""
+    export_inventory: str = ""
+    compare_returns: str = ""
+    upkeep: str = ""
+    tell: str = ""
+    purge: str = ""
+
+    @field_validator("*")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if value:
+            try:
+                CronSim(value, datetime(2026, 1, 1))  # noqa: DTZ001 - any moment; only the expression is looked at
+            except CronSimError as fault:
+                raise ValueError(f'{value!r} is no cron expression ({fault}); write minute, hour, day, month, weekday, like "30 2 * * *"') from fault
+        return value
+
+
 class PlacesPart(_Part):
     """Where things lie, relative to the workspace."""
 
@@ -139,6 +176,13 @@ class PlacesPart(_Part):
     var: str = "var"
     mappings: str = "mappings"
     templates: str = "templates"
+
+
+class ErpPart(_Part):
+    """Files for an ERP; no formats, no files."""
+
+    formats: tuple[Literal["csv", "xlsx"], ...] = ()
+    outbox: str = ""
 
 
 class DatabasePart(_Part):
@@ -153,6 +197,66 @@ class ServicePart(_Part):
     workers: int = 2
     partners: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8484"
+    webhook_listen: str = ""
+    hosts: tuple[str, ...] = ()
+    https: bool = False
+
+
+class TellPart(_Part):
+    """Who is told what, when and how."""
+
+    recap_at: str = "07:00"
+    recap_to: tuple[str, ...] = ()
+    alert_to: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    sender: str = ""
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: Literal["starttls", "ssl", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = "env:GATEWAY_SMTP_PASSWORD"
+    smtp_authorities: str = ""
+    repeat_hours: float = 24.0
+    group_seconds: float = 60.0
+    tasks: tuple[str, ...] = ("process not confirmed", "process refused", "in doubt", "defect", "failed step")
+
+    @field_validator("recap_at")
+    @classmethod
+    def _a_time(cls, value: str) -> str:
+        try:
+            time.fromisoformat(value)
+        except ValueError as fault:
+            raise ValueError(f'{value!r} is no time of day; write one like "07:00"') from fault
+        return value
+
+    @model_validator(mode="after")
+    def _can_mail(self) -> TellPart:
+        if (self.recap_to or self.alert_to) and not (self.smtp_host and self.sender):
+            raise ValueError("somebody is to be told by mail, so smtp_host and sender must be set")
+        if self.smtp_security == "none" and self.smtp_host not in ("", "127.0.0.1", "localhost", "::1"):
+            raise ValueError('smtp_security = "none" is for loopback addresses only: mail would travel readable; use "starttls" or "ssl"')
+        return self
+
+
+class AgingPart(_Part):
+    """After how long a return that does not move is shown."""
+
+    amber_days: float = 14.0
+    red_days: float = 28.0
+    not_sent_hours: float = 24.0
+    carrier_days: int = 3
+    undecided_hours: float = 24.0
+    unconfirmed_hours: float = 24.0
+    refund_hours: float = 72.0
+
+
+class RetentionPart(_Part):
+    """How long what is finished is kept, in days; 0 keeps it for ever."""
+
+    files: float = 180.0
+    records: float = 730.0
+    runs: float = 90.0
+    messages: float = 180.0
 
 
 class Settings(_Part):
@@ -163,8 +267,14 @@ class Settings(_Part):
     shopify: ShopifyPart
     database: DatabasePart = DatabasePart()
     places: PlacesPart = PlacesPart()
+    erp: ErpPart = ErpPart()
     periods: Periods = Periods()
+    schedule: SchedulePart = SchedulePart()
     service: ServicePart = ServicePart()
+    tell: TellPart = TellPart()
+    aging: AgingPart = AgingPart()
+    retention: RetentionPart = RetentionPart()
+    policy: PolicyPart = PolicyPart()
     warehouses: tuple[WarehousePart, ...]
     test_mode: bool = False
 
@@ -229,7 +339,13 @@ class Workspace:
             transmit_in_review=m.transmit_in_review,
             kept_outcomes=frozenset(m.kept_outcomes),
             donate_destinations=frozenset(m.donate_destinations),
-            short=m.short,
+            send_shopper=m.send_shopper,
+            expected_days=m.expected_days,
+            rules=Rules(
+                merchant=self.settings.policy.rules(),
+                partners={name: profile.policy.rules() for name, profile in self.profiles.items()},
+                late_days=self.settings.policy.late_days,
+            ),
             partial_wait_seconds=self.settings.periods.partial_wait,
             loop_discount=m.loop_discount,
             exchange_mode=m.exchange_mode,
@@ -269,17 +385,18 @@ def load(start: str | None = None, *, environment: Mapping[str, str] | None = No
     profiles, read = read_profiles(root / settings.places.mappings, faults)
     items_path = root / settings.places.mappings / "items.csv"
     items = read_items(items_path, faults)
+    bundles = read_bundles(root / settings.places.mappings / "bundles.csv", items, faults)
     stock = read_stock(root / settings.places.mappings / "opening_stock.csv", faults)
     faults += check_together(settings, profiles)
     if faults:
         raise BrokenSettingsError("\n".join(faults))
     references = {(p.partner, theirs): ours for p in profiles.values() for theirs, ours in p.cross_references.items()}
-    parts = [text, *read, items_path.read_text(encoding="utf-8") if items_path.is_file() else ""]
+    parts = [text, *read, repr(sorted(bundles.items())), items_path.read_text(encoding="utf-8") if items_path.is_file() else ""]
     return Workspace(
         root=root,
         settings=settings,
         profiles=profiles,
-        catalogue=Catalogue.of(items, references),
+        catalogue=Catalogue.of(items, references, bundles),
         opening_stock=tuple(stock),
         version=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12],
         environment=surroundings,
@@ -305,6 +422,7 @@ def override(found: dict[str, Any], environment: Mapping[str, str]) -> None:
         ("GATEWAY_LOOP_BASE_URL", "loop", "base_url"),
         ("GATEWAY_SHOPIFY_BASE_URL", "shopify", "base_url"),
         ("GATEWAY_UI_LISTEN", "service", "listen"),
+        ("GATEWAY_WEBHOOK_LISTEN", "service", "webhook_listen"),
     ):
         if environment.get(name):
             found.setdefault(part, {})[key] = environment[name]
@@ -336,7 +454,34 @@ def read_items(path: Path, faults: list[str]) -> list[Item]:
         if "sku" not in (reader.fieldnames or []):
             faults.append(f"{path.name}, line 1: the header must have the columns sku,upc,title; found {','.join(reader.fieldnames or [])}")
             return []
-        return [Item(sku=r["sku"].strip(), upc=(r.get("upc") or "").strip(), title=(r.get("title") or "").strip()) for r in reader if r["sku"]]
+        return [_item(r) for r in reader if r["sku"]]
+
+
+def _item(row: Mapping[str, str | None]) -> Item:
+    sku, upc, title, digital = ((row.get(name) or "").strip() for name in ("sku", "upc", "title", "digital"))
+    return Item(sku=sku, upc=upc, title=title, digital=digital.lower() in YES)
+
+
+def read_bundles(path: Path, items: list[Item], faults: list[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """What bundles are made of, from a CSV with the columns sku, component, quantity; none when the file is missing."""
+    if not path.is_file():
+        return {}
+    known = {item.sku for item in items}
+    found: dict[str, tuple[tuple[str, int], ...]] = {}
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for number, r in enumerate(csv.DictReader(stream), start=2):
+            sku, component, quantity = ((r.get(name) or "").strip() for name in ("sku", "component", "quantity"))
+            if sku not in known or component not in known or not quantity.isdecimal() or int(quantity) < 1:
+                faults.append(f"{path.name}, line {number}: needs sku,component,quantity with SKUs of items.csv and a whole number; found {r}")
+                continue
+            found[sku] = (*found.get(sku, ()), (component, int(quantity)))
+    faults += [
+        f"{path.name}: {part} is a bundle itself; list what it is made of in {sku}"
+        for sku, parts in found.items()
+        for part, _ in parts
+        if part in found
+    ]
+    return found
 
 
 def read_stock(path: Path, faults: list[str]) -> list[tuple[str, str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -59,3 +60,14 @@ def actor() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "operator"
+
+
+def day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """A day or an instant as people write it; UTC unless it says otherwise."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as fault:
+        raise click.BadParameter(f"{value!r} is not a date like 2026-11-01 or 2026-11-01T08:00") from fault
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -20,7 +20,7 @@ from gateway.worker import run_alone
 
 
 @contextmanager
-def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], None]]]:
+def at_work(config_path: str | None) -> Iterator[tuple[Context, Callable[[], None]]]:
     """The gateway's surroundings, and a function that does what was queued unless a running service does it."""
     workspace = config.load(config_path)
     ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
@@ -37,6 +37,7 @@ def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], No
         yield ctx, work_off
     finally:
         ctx.engine.dispose()
+        bootstrap.stop_log()
 
 
 def _day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
@@ -67,7 +68,7 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
               gateway job ShopifyImportRefunds --from 2026-11-01 --to 2026-11-08
     """
     scope: dict[str, object] = {key: value for key, value in {"rma": rma, "order": order, "start": start, "end": end}.items() if value is not None}
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         owner = bootstrap.owner_name(config.load(config_path))
         try:
             tally = run_alone(ctx, name, owner=owner, scope=scope)
@@ -112,7 +113,7 @@ def replay(file_id: int, accept_control: bool, dry_run: bool, yes: bool, config_
     \b
     Example:  gateway replay 17 --dry-run
     """
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         if not dry_run:
             confirm(f"Handle file {file_id} again?", yes=yes)
         prospect = actions.replay(ctx, file_id=file_id, dry_run=dry_run, accept_control=accept_control, actor=actor())
@@ -143,7 +144,7 @@ def resend(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     if bool(ra) == bool(partner):
         raise click.UsageError("name an RA, or --partner with --since")
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         chosen = actions.find_resendable(ctx, ra=ra, partner=partner, since=since)
         names = [f.name for f in chosen]
         if not dry_run and chosen:
@@ -172,7 +173,7 @@ def attach(receipt_id: int, ra: str | None, yes: bool, config_path: str | None, 
     Example:  gateway attach 12
               gateway attach 12 RA77000004
     """
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         if ra is None:
             found: list[dict[str, Any]] = [
                 {"ra": c.ra, "rma": c.rma, "score": c.score, "evidence": list(c.evidence)} for c in actions.candidates(ctx, receipt_id=receipt_id)
@@ -200,7 +201,7 @@ def hold(ra: str, reason: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway hold RA77000001 --reason "address being checked"
     """
-    with _gateway(config_path) as (ctx, _):
+    with at_work(config_path) as (ctx, _):
         actions.hold(ctx, ra=ra, reason=reason, actor=actor())
     say_json({"ra": ra, "held": True}) if as_json else click.echo(f"{ra} is held.")
     return 0
@@ -216,7 +217,7 @@ def release(ra: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway release RA77000001
     """
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         actions.release(ctx, ra=ra, actor=actor())
         work_off()
     say_json({"ra": ra, "held": False}) if as_json else click.echo(f"{ra} goes on.")
@@ -235,7 +236,7 @@ def retry(step: str, yes: bool, config_path: str | None, as_json: bool) -> int:
     Example:  gateway retry 31
               gateway retry translate:17
     """
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         confirm(f"Try {step} again?", yes=yes)
         said = actions.retry(ctx, step=step, actor=actor())
         work_off()
@@ -255,7 +256,7 @@ def close(ra: str, reason: str, yes: bool, config_path: str | None, as_json: boo
     \b
     Example:  gateway close RA77000001 --reason "parcel lost, refunded by hand"
     """
-    with _gateway(config_path) as (ctx, _):
+    with at_work(config_path) as (ctx, _):
         confirm(f"Close {ra}?", yes=yes)
         actions.close(ctx, ra=ra, reason=reason, actor=actor())
     say_json({"ra": ra, "closed": True}) if as_json else click.echo(f"{ra} is closed.")

@@ -7,12 +7,15 @@ destination; several warehouses make several RAs (RA…-1, RA…-2) in the order
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from gateway.domain.documents import ZERO, Authorization, AuthorizationLine, Policy, Return, ReturnUnit, Warehouse
+from gateway.domain import packing
+from gateway.domain.documents import Authorization, Policy, Return, ReturnUnit, Warehouse
 from gateway.domain.items import Catalogue, Item
+from gateway.domain.packing import Piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,32 +43,62 @@ class Authorized:
 
 def authorize(rma: Return, *, places: Places, policy: Policy, version: int, at: datetime) -> Authorized:
     """Make the RAs for an RMA, hold it with a reason, or say that nothing comes back."""
-    kept = [unit for unit in rma.units if stays_away(unit, rma=rma, policy=policy)]
+    kept = [unit for unit in rma.units if stays_away(unit, rma=rma, places=places, policy=policy)]
     coming = [unit for unit in rma.units if unit not in kept]
-    notes = tuple(f"{unit.sku or unit.title}: not sent to a warehouse ({unit.outcome})" for unit in kept)
+    notes = tuple(f"{unit.sku or unit.title}: not sent to a warehouse ({why_away(unit, places=places)})" for unit in kept)
     if not coming:
-        return Authorized(none_because="no physical return: the shopper keeps or donates every item", notes=notes)
+        return Authorized(none_because="no physical return: the shopper keeps or donates every item, or it is digital", notes=notes)
     if policy.create_on == "in_transit" and not in_transit(rma):
         return Authorized(none_because="waiting for the first carrier scan", notes=notes)
-    by_warehouse: dict[str, list[tuple[ReturnUnit, Item]]] = {}
+    by_warehouse: dict[str, list[Piece]] = {}
     for unit in coming:
         placed = place(unit, rma=rma, places=places)
         if isinstance(placed, Authorized):
             return placed
         warehouse, item = placed
-        by_warehouse.setdefault(warehouse.code, []).append((unit, item))
+        by_warehouse.setdefault(warehouse.code, []).extend(packing.pieces(unit, item, places.catalogue, currency=rma.currency))
     several = len(by_warehouse) > 1
     made = tuple(
-        authorization(rma, warehouse=places.warehouses[code], units=units, number=number if several else None, policy=policy, version=version, at=at)
-        for number, (code, units) in enumerate(by_warehouse.items(), start=1)
+        authorization(
+            rma, warehouse=places.warehouses[code], pieces=pieces, number=number if several else None, policy=policy, version=version, at=at
+        )
+        for number, (code, pieces) in enumerate(by_warehouse.items(), start=1)
     )
     return Authorized(authorizations=made, notes=notes)
 
 
-def stays_away(unit: ReturnUnit, *, rma: Return, policy: Policy) -> bool:
-    """Whether a unit is kept by the shopper or donated (merchant rule: Loop documents no flag for it)."""
+def numbered(made: Sequence[Authorization], *, held: Sequence[Authorization], policy: Policy) -> tuple[Authorization, ...]:
+    """RAs made again after an edit, under the numbers their warehouses have; a warehouse that is new to the return gets the next free one."""
+    known = {ra.warehouse: ra.ra for ra in held}
+    taken = {ra.ra for ra in held}
+    result = []
+    for ra in made:
+        number = known.get(ra.warehouse)
+        if number is None:
+            plain = policy.ra_pattern.format(rma=ra.rma)
+            number = next(text for count in itertools.count(2) if (text := f"{plain}-{count}") not in taken)
+            taken.add(number)
+        result.append(replace(ra, ra=number))
+    return tuple(result)
+
+
+def stays_away(unit: ReturnUnit, *, rma: Return, places: Places, policy: Policy) -> bool:
+    """Whether a unit is kept by the shopper, donated (merchant rule: Loop documents no flag for it) or digital (R-046)."""
     destination = unit.destination_id or rma.destination_id
-    return unit.outcome in policy.kept_outcomes or destination in policy.donate_destinations
+    return unit.outcome in policy.kept_outcomes or destination in policy.donate_destinations or is_digital(unit, places=places)
+
+
+def is_digital(unit: ReturnUnit, *, places: Places) -> bool:
+    """Whether a unit is nothing that can lie in a parcel (`digital` in items.csv)."""
+    item = places.catalogue.resolve(partner="", candidates=(unit.sku, unit.barcode))
+    return bool(item and item.digital)
+
+
+def why_away(unit: ReturnUnit, *, places: Places) -> str:
+    """Why a unit is not sent, in a word."""
+    if is_digital(unit, places=places):
+        return "digital"
+    return unit.outcome if unit.outcome != "default" else "donated"
 
 
 def in_transit(rma: Return) -> bool:
@@ -95,15 +128,16 @@ def authorization(  # noqa: PLR0913 - what an RA is made of
     rma: Return,
     *,
     warehouse: Warehouse,
-    units: list[tuple[ReturnUnit, Item]],
+    pieces: list[Piece],
     number: int | None,
     policy: Policy,
     version: int,
     at: datetime,
 ) -> Authorization:
     """One RA for one warehouse; units of a SKU become one line."""
-    ids = {unit.line_item_id for unit, _ in units}
+    ids = {piece.unit.line_item_id for piece in pieces}
     labels = [label for label in rma.labels if not label.line_item_ids or ids & set(label.line_item_ids)]
+    lines = packing.lines(pieces)
     return Authorization(
         ra=policy.ra_pattern.format(rma=rma.rma) + (f"-{number}" if number else ""),
         rma=rma.rma,
@@ -114,29 +148,11 @@ def authorization(  # noqa: PLR0913 - what an RA is made of
         order_name=rma.order_name,
         currency=rma.currency,
         created_at=at,
-        lines=lines(units),
+        lines=lines,
         carrier=next((label.carrier for label in labels if label.carrier), ""),
         tracking_numbers=tuple(dict.fromkeys(label.tracking_number for label in labels if label.tracking_number)),
-    )
-
-
-def lines(units: list[tuple[ReturnUnit, Item]]) -> tuple[AuthorizationLine, ...]:
-    """Group units by SKU (R-045), in order of first appearance."""
-    grouped: dict[str, list[tuple[ReturnUnit, Item]]] = {}
-    for unit, item in units:
-        grouped.setdefault(item.sku, []).append((unit, item))
-    return tuple(
-        AuthorizationLine(
-            line_no=number,
-            sku=sku,
-            upc=group[0][1].upc or group[0][0].barcode,
-            title=group[0][1].title or group[0][0].title,
-            quantity=len(group),
-            unit_ids=tuple(unit.line_item_id for unit, _ in group),
-            value=sum((unit.value - unit.tax for unit, _ in group), ZERO),
-            tax=sum((unit.tax for unit, _ in group), ZERO),
-            reason="; ".join(dict.fromkeys(unit.reason for unit, _ in group if unit.reason)),
-            comment="; ".join(dict.fromkeys(unit.comment for unit, _ in group if unit.comment)),
-        )
-        for number, (sku, group) in enumerate(grouped.items(), start=1)
+        packages=packing.packages(labels, pieces, lines),
+        shopper=rma.shopper if policy.send_shopper else "",
+        expected_on=(rma.created_at + timedelta(days=policy.expected_days)).date() if policy.expected_days else None,
+        bag_barcode=rma.bag_barcode or next((piece.unit.bag_barcode for piece in pieces if piece.unit.bag_barcode), ""),
     )

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from gateway.domain import money
+from gateway.domain.policies import Rules
 
 ZERO = money.ZERO
 
@@ -33,6 +34,7 @@ class ReturnUnit:
     comment: str = ""
     outcome: str = "default"
     destination_id: str | None = None
+    bag_barcode: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,13 @@ class Return:
     handling_fee: Decimal = ZERO
     upsell: Decimal = ZERO
     refund_ids: tuple[str, ...] = ()
+    shopper: str = ""
+    bag_barcode: str = ""
+
+    @property
+    def is_instant_exchange(self) -> bool:
+        """Whether the exchange order was placed before the goods came back (R-104)."""
+        return self.state in ("open", "review") and any(exchange.order_id for exchange in self.exchanges)
 
     @property
     def expects_exchange(self) -> bool:
@@ -94,8 +103,17 @@ class Return:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BundlePart:
+    """How many of a line's units are components of a bundle that one Loop line item stands for (R-050)."""
+
+    line_item_id: str
+    bundle: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationLine:
-    """All units of one SKU at one unit value on an RA; each unit stays traceable by its Loop line item id."""
+    """All units of one SKU on an RA; each stays traceable by its Loop line item id, also where it is a component of a bundle."""
 
     line_no: int
     sku: str
@@ -107,6 +125,26 @@ class AuthorizationLine:
     tax: Decimal
     reason: str = ""
     comment: str = ""
+    bundle_parts: tuple[BundlePart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedLine:
+    """Units of an RA line in one package."""
+
+    line_no: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A box on its way: its label, and what is in it (R-053)."""
+
+    number: int
+    carrier: str
+    tracking_number: str
+    lines: tuple[PackedLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +163,16 @@ class Authorization:
     lines: tuple[AuthorizationLine, ...]
     carrier: str = ""
     tracking_numbers: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
+    shopper: str = ""
+    expected_on: date | None = None
+    bag_barcode: str = ""
+
+    @property
+    def boxes(self) -> tuple[Package, ...]:
+        """The packages, or, where none are known, one without number that holds everything."""
+        whole = tuple(PackedLine(line_no=line.line_no, sku=line.sku, quantity=line.quantity) for line in self.lines)
+        return self.packages or (Package(number=0, carrier="", tracking_number="", lines=whole),)
 
     @property
     def units(self) -> int:
@@ -139,7 +187,10 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLine:
-    """One line of a receipt. `stated` is the identifier as the partner wrote it; `sku` is ours, empty while it resolves to none."""
+    """One line of a receipt. `stated` is the identifier as the partner wrote it; `sku` is ours, empty while it resolves to none.
+
+    `grade` and `disposition` are the partner's words, `photos` its links.
+    """
 
     stated: str
     sku: str
@@ -149,6 +200,9 @@ class ReceiptLine:
     condition: str = ""
     note: str = ""
     position: str = ""
+    grade: str = ""
+    disposition: str = ""
+    photos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,8 +383,9 @@ class Policy:
     transmit_in_review: bool = False
     kept_outcomes: frozenset[str] = frozenset({"keep", "donate"})
     donate_destinations: frozenset[str] = frozenset()
-    short: str = "flag"
-    damaged: str = "flag"
+    send_shopper: bool = False
+    expected_days: int = 0
+    rules: Rules = field(default_factory=Rules)
     partial_wait_seconds: float = 72 * 3600
     loop_discount: bool = False
     exchange_mode: str = "auto"
@@ -339,25 +394,3 @@ class Policy:
     bonus_credit: Decimal = ZERO
     version: str = ""
     items: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotLine:
-    """What a partner says it holds of one SKU: `condition` is good or second."""
-
-    sku: str
-    quantity: int
-    condition: str = "good"
-    position: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockSnapshot:
-    """A partner's own count of a warehouse at an instant (846, 947, INVRPT or CSV), with the file and the place in it where it stands."""
-
-    partner: str
-    warehouse: str
-    as_of: datetime
-    lines: tuple[SnapshotLine, ...]
-    source: str = ""
-    position: str = ""

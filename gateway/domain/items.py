@@ -20,6 +20,7 @@ class Item:
     sku: str
     upc: str = ""
     title: str = ""
+    digital: bool = False
 
 
 def gtin14(text: str) -> str | None:
@@ -37,10 +38,16 @@ class Catalogue:
     by_sku: Mapping[str, Item] = field(default_factory=dict)
     by_gtin: Mapping[str, Item] = field(default_factory=dict)
     cross_references: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    bundles: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, items: Iterable[Item], cross_references: Mapping[tuple[str, str], str] | None = None) -> Catalogue:
-        """Build the lookups; a bar code two SKUs share resolves to neither."""
+    def of(
+        cls,
+        items: Iterable[Item],
+        cross_references: Mapping[tuple[str, str], str] | None = None,
+        bundles: Mapping[str, tuple[tuple[str, int], ...]] | None = None,
+    ) -> Catalogue:
+        """Build the lookups; a bar code two SKUs share resolves to neither. `bundles` are the components of a SKU with their quantities."""
         listed = list(items)
         by_gtin: dict[str, Item] = {}
         shared: set[str] = set()
@@ -54,7 +61,12 @@ class Catalogue:
             {item.sku: item for item in listed},
             {code: item for code, item in by_gtin.items() if code not in shared},
             dict(cross_references or {}),
+            dict(bundles or {}),
         )
+
+    def components(self, sku: str) -> tuple[tuple[Item, int], ...]:
+        """What a bundle is made of, each with its quantity; empty for an item that is none (R-050)."""
+        return tuple((self.by_sku[part], quantity) for part, quantity in self.bundles.get(sku, ()) if part in self.by_sku)
 
     def resolve(self, *, partner: str, candidates: Iterable[str]) -> Item | None:
         """The item that the first resolvable candidate names."""

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
-from gateway.domain.documents import ZERO, Authorization, AuthorizationLine, Policy, Receipt, Return
+from gateway.domain import money
+from gateway.domain.documents import ZERO, Authorization, AuthorizationLine, Policy, Return
+from gateway.domain.policies import Action, Trouble
+from gateway.domain.standings import Extra, LineStanding, Standing, accumulate
+
+__all__ = ["Decision", "Extra", "LineStanding", "Reason", "Standing", "Verdict", "accumulate", "decide"]
 
 
 class Reason(StrEnum):
@@ -25,6 +31,10 @@ class Reason(StrEnum):
     WAREHOUSE_MISMATCH = "WAREHOUSE_MISMATCH"
     UNMAPPED_ITEM = "UNMAPPED_ITEM"
     EMPTY_PARCEL = "EMPTY_PARCEL"
+    LATE = "LATE"
+
+
+ALWAYS_FLAGGED = frozenset({Reason.UNMAPPED_ITEM, Reason.WAREHOUSE_MISMATCH, Reason.EMPTY_PARCEL})
 
 
 class Verdict(StrEnum):
@@ -34,67 +44,6 @@ class Verdict(StrEnum):
     PROCESS = "process"
     FLAG = "flag"
     REMOVE = "remove"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineStanding:
-    """One RA line: expected = good + second + missing; `over` came on top."""
-
-    line_no: int
-    sku: str
-    expected: int
-    good: int
-    second: int
-    over: int
-
-    @property
-    def missing(self) -> int:
-        """Units that have not come."""
-        return self.expected - self.good - self.second
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extra:
-    """Units that came beside the RA: `sku` is empty when the item is unknown to us."""
-
-    sku: str
-    stated: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """An RA with everything received for it so far."""
-
-    ra: str
-    warehouse: str
-    lines: tuple[LineStanding, ...]
-    extras: tuple[Extra, ...] = ()
-    final: bool = False
-    receipt_nos: tuple[str, ...] = ()
-    other_warehouse: str = ""
-    conditions: tuple[str, ...] = ()
-
-    @property
-    def expected(self) -> int:
-        """Units authorized."""
-        return sum(line.expected for line in self.lines)
-
-    @property
-    def received(self) -> int:
-        """Units that came and belong to the RA."""
-        return sum(line.good + line.second for line in self.lines)
-
-    @property
-    def missing(self) -> int:
-        """Units that have not come."""
-        return sum(line.missing for line in self.lines)
-
-    @property
-    def full(self) -> bool:
-        """Every unit is accounted for: come, or another known item came in its place."""
-        swapped = sum(extra.quantity for extra in self.extras if extra.sku)
-        return bool(self.receipt_nos) and self.missing - swapped <= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,82 +58,99 @@ class Decision:
     candidates: tuple[str, ...] = field(default=())
 
 
-def accumulate(ra: Authorization, receipts: Sequence[Receipt]) -> Standing:
-    """Add up all receipts of one RA."""
-    good: dict[str, int] = {}
-    second: dict[str, int] = {}
-    stated: dict[str, str] = {}
-    conditions: dict[str, None] = {}
-    for receipt in receipts:
-        for line in receipt.lines:
-            key = line.sku or f"?{line.stated}"
-            good[key] = good.get(key, 0) + line.good
-            second[key] = second.get(key, 0) + line.second
-            stated[key] = line.stated
-            if line.second and line.condition:
-                conditions[f"{line.sku or line.stated}: {line.condition}"] = None
-    standings = tuple(stand(line, good.pop(line.sku, 0), second.pop(line.sku, 0)) for line in ra.lines)
-    extras = tuple(
-        Extra(sku="" if key.startswith("?") else key, stated=stated[key], quantity=good[key] + second[key])
-        for key in good
-        if good[key] + second[key] > 0
-    )
-    elsewhere = [receipt.warehouse for receipt in receipts if receipt.warehouse and receipt.warehouse != ra.warehouse]
-    return Standing(
-        ra=ra.ra,
-        warehouse=ra.warehouse,
-        lines=standings,
-        extras=extras,
-        final=any(receipt.final for receipt in receipts) or closed_short(standings, receipts),
-        receipt_nos=tuple(dict.fromkeys(receipt.receipt_no for receipt in receipts)),
-        other_warehouse=elsewhere[0] if elsewhere else "",
-        conditions=tuple(conditions),
-    )
-
-
-def stand(line: AuthorizationLine, good: int, second: int) -> LineStanding:
-    """Fill a line with what came, good units first; the rest is over."""
-    within_good = min(good, line.quantity)
-    within_second = min(second, line.quantity - within_good)
-    over = good + second - within_good - within_second
-    return LineStanding(line_no=line.line_no, sku=line.sku, expected=line.quantity, good=within_good, second=within_second, over=over)
-
-
-def closed_short(standings: Iterable[LineStanding], receipts: Iterable[Receipt]) -> bool:
-    """Whether the partner itself has declared every missing unit as short, which closes the RA as a final mark does (x12 section 8.2)."""
-    declared: dict[str, int] = {}
-    for receipt in receipts:
-        for line in receipt.lines:
-            declared[line.sku] = declared.get(line.sku, 0) + line.missing
-    open_lines = [line for line in standings if line.missing]
-    return bool(open_lines) and all(declared.get(line.sku, 0) >= line.missing for line in open_lines)
-
-
 def decide(rma: Return, standings: Sequence[Standing], *, authorizations: Sequence[Authorization], policy: Policy, waited_out: bool) -> Decision:
     """Decide one RMA from the standing of all its RAs (R-095: one decision)."""
-    unsettled = [s for s in standings if not (s.full or s.final)]
+    partners = {a.ra: a.partner for a in authorizations}
+    unsettled = [s for s in standings if not _settled(s, partners.get(s.ra, ""), policy)]
     if unsettled and not (waited_out and any(s.receipt_nos for s in standings)):
         names = ", ".join(f"{s.ra} ({s.received} of {s.expected} units)" for s in unsettled)
         return Decision(verdict=Verdict.WAIT, rule="wait for the rest", sentences=(f"Waiting for {names}.",))
-    reasons = find_reasons(standings)
+    late = tuple(s for s in standings if is_late(s, authorizations, policy))
+    reasons = (*find_reasons(standings), *((Reason.LATE,) if late else ()))
     if not reasons:
         sentence = " ".join(f"{s.ra} came in full and good at {s.warehouse} ({s.received} of {s.expected} units)." for s in standings)
         return Decision(verdict=Verdict.PROCESS, rule="in full and good → process", sentences=(sentence,))
-    sentences = tuple(describe(standings))
+    sentences = (*describe(standings), *open_bundles(standings, authorizations), *(f"{s.ra} came late, on {s.received_on}" for s in late))
     candidates = price_candidates(rma, standings, authorizations)
-    rule = " + ".join(word_of(reason) for reason in reasons) + " → flag"
-    if set(reasons) == {Reason.SHORT} and policy.short == "remove_and_process" and not candidates:
-        removable = missing_units(rma, standings, authorizations)
-        if removable is not None:
-            return Decision(
-                verdict=Verdict.REMOVE,
-                rule="short → remove missing and process",
-                reasons=reasons,
-                sentences=sentences,
-                remove_units=removable,
-            )
-        rule = "short with an exchange line → flag"
-    return Decision(verdict=Verdict.FLAG, rule=rule, reasons=reasons, sentences=sentences, candidates=candidates)
+    verdict, rule, removed = _judge(rma, standings, reasons, authorizations=authorizations, policy=policy)
+    return Decision(verdict=verdict, rule=rule, reasons=reasons, sentences=sentences, remove_units=removed, candidates=candidates)
+
+
+def _settled(s: Standing, partner: str, policy: Policy) -> bool:
+    """Whether nothing more is waited for: everything came, or the partner says that nothing more will and the merchant does not want to wait all the same."""
+    waits = policy.rules.of(Trouble.SHORT, partner=partner).action == Action.WAIT
+    return s.full or (s.final and not waits)
+
+
+def is_late(s: Standing, authorizations: Sequence[Authorization], policy: Policy) -> bool:
+    """Whether an RA came later than the merchant wants to take as a matter of course."""
+    made = next((a.created_at.date() for a in authorizations if a.ra == s.ra), None)
+    if not policy.rules.late_days or made is None or s.received_on is None:
+        return False
+    return (s.received_on - made).days > policy.rules.late_days
+
+
+def _judge(
+    rma: Return, standings: Sequence[Standing], reasons: Sequence[Reason], *, authorizations: Sequence[Authorization], policy: Policy
+) -> tuple[Verdict, str, tuple[str, ...]]:
+    """Apply the merchant's rules to what is wrong: the verdict, the rule in words, the units to remove."""
+    plain = " + ".join(word_of(reason) for reason in reasons)
+    if any(reason in ALWAYS_FLAGGED for reason in reasons):
+        return Verdict.FLAG, f"{plain} → flag", ()
+    judged = list(_apply_rules(rma, standings, authorizations, policy))
+    if any(action in (Action.FLAG, Action.WAIT) for action, _ in judged):
+        beyond = "; ".join(words for action, words in judged if action == Action.FLAG and words)
+        return Verdict.FLAG, f"{plain} → flag" + (f" ({beyond})" if beyond else ""), ()
+    if any(action == Action.REMOVE for action, _ in judged):
+        removable = () if price_candidates(rma, standings, authorizations) else missing_units(rma, standings, authorizations)
+        if removable:
+            return Verdict.REMOVE, f"{plain} → remove missing and process", removable
+        unknown = removable is not None
+        return Verdict.FLAG, f"{plain} → flag" if unknown else f"{plain} with an exchange line → flag", ()
+    return Verdict.PROCESS, f"{plain} → process ({'; '.join(words for _, words in judged)})", ()
+
+
+def _apply_rules(rma: Return, standings: Sequence[Standing], authorizations: Sequence[Authorization], policy: Policy) -> Iterable[tuple[Action, str]]:
+    """For each kind of trouble at each partner: what its rule asks for, and why, in words."""
+    by_ra = {a.ra: a for a in authorizations}
+    partners = dict.fromkeys(by_ra[s.ra].partner if s.ra in by_ra else "" for s in standings)
+    for partner in partners:
+        theirs = [s for s in standings if (by_ra[s.ra].partner if s.ra in by_ra else "") == partner]
+        for trouble, value in _troubles(rma, theirs, authorizations, policy):
+            rule = policy.rules.of(trouble, partner=partner)
+            worth = "of unknown value" if value is None else f"worth {value:.2f} {rma.currency}"
+            limit = "" if rule.up_to is None else f", up to {rule.up_to:.2f} {rule.currency}"
+            if rule.covers(value, rma.currency):
+                yield rule.action, "" if rule.action == Action.FLAG else f"{trouble} {worth}{limit}"
+            else:
+                yield Action.FLAG, f"{trouble} {worth} is beyond {rule.up_to:.2f} {rule.currency}"
+
+
+def _troubles(
+    rma: Return, standings: Sequence[Standing], authorizations: Sequence[Authorization], policy: Policy
+) -> Iterable[tuple[Trouble, Decimal | None]]:
+    """The kinds of trouble in some RAs, each with the value of the goods it is about; None when goods without a known value are among them."""
+    lines = [(line, _dearest(rma, authorizations, s.ra, line.sku)) for s in standings for line in s.lines]
+    sums = {
+        Trouble.DAMAGED: [(line.second, worth) for line, worth in lines if line.second],
+        Trouble.SHORT: [(line.missing, worth) for line, worth in lines if line.missing],
+        Trouble.OVER: [(line.over, worth) for line, worth in lines if line.over],
+        Trouble.LATE: [(line.good + line.second, worth) for s in standings if is_late(s, authorizations, policy) for line, worth in lines],
+    }
+    yield from ((trouble, sum((units * worth for units, worth in found), ZERO)) for trouble, found in sums.items() if found)
+    if any(extra.sku for s in standings for extra in s.extras):
+        yield Trouble.UNEXPECTED, None
+
+
+def _dearest(rma: Return, authorizations: Sequence[Authorization], ra: str, sku: str) -> Decimal:
+    """What one unit of an RA line is worth, the dearest where they differ: a tolerance is never stretched by a guess (R-027)."""
+    line = line_of(authorizations, ra, sku)
+    if line is None:
+        return ZERO
+    if line.bundle_parts:
+        return money.rounded((line.value + line.tax) / line.quantity, rma.currency)
+    values = {unit.line_item_id: unit.value for unit in rma.units}
+    return max((values.get(number, ZERO) for number in line.unit_ids), default=ZERO)
 
 
 def word_of(reason: Reason) -> str:
@@ -234,12 +200,20 @@ def describe_lines(s: Standing) -> Iterable[str]:
     yield from (f"{line.sku} over {line.over} (owner unknown)" for line in s.lines if line.over)
 
 
+def open_bundles(standings: Sequence[Standing], authorizations: Sequence[Authorization]) -> Iterable[str]:
+    """The bundles that miss a component: a bundle is complete only when all of it came (R-050)."""
+    short = [(line_of(authorizations, s.ra, line.sku), line) for s, line in short_lines(standings)]
+    bundles = dict.fromkeys(part.bundle for authorized, _ in short if authorized for part in authorized.bundle_parts)
+    return (f"bundle {bundle} is incomplete" for bundle in bundles)
+
+
 def price_candidates(rma: Return, standings: Sequence[Standing], authorizations: Sequence[Authorization]) -> tuple[str, ...]:
     """Where units of one SKU differ in value and only some came, the units that may be the missing ones, with their amounts (R-027)."""
     values = {unit.line_item_id: unit.value for unit in rma.units}
     found: list[str] = []
     for s, line in short_lines(standings):
-        ids = unit_ids(authorizations, s.ra, line.sku)
+        authorized = line_of(authorizations, s.ra, line.sku)
+        ids = authorized.unit_ids if authorized and not authorized.bundle_parts else ()
         amounts = {values.get(i, ZERO) for i in ids}
         if line.missing < line.expected and len(amounts) > 1:
             found += [f"{line.sku} unit {i}: {values.get(i, ZERO):.2f}" for i in ids]
@@ -247,12 +221,15 @@ def price_candidates(rma: Return, standings: Sequence[Standing], authorizations:
 
 
 def missing_units(rma: Return, standings: Sequence[Standing], authorizations: Sequence[Authorization]) -> tuple[str, ...] | None:
-    """The Loop line items that did not come; None when Loop would refuse to remove them (an exchange, or every unit)."""
+    """The Loop line items that did not come; None when Loop would refuse to remove them (an exchange, or every unit) or they are parts of a bundle."""
     if rma.expects_exchange:
         return None
     removed: list[str] = []
     for s, line in short_lines(standings):
-        removed += list(unit_ids(authorizations, s.ra, line.sku))[-line.missing :]
+        authorized = line_of(authorizations, s.ra, line.sku)
+        if authorized is None or authorized.bundle_parts:
+            return None
+        removed += list(authorized.unit_ids)[-line.missing :]
     return tuple(removed) if len(removed) < len(rma.units) else None
 
 
@@ -261,6 +238,6 @@ def short_lines(standings: Sequence[Standing]) -> Iterable[tuple[Standing, LineS
     return ((s, line) for s in standings for line in s.lines if line.missing)
 
 
-def unit_ids(authorizations: Sequence[Authorization], ra: str, sku: str) -> tuple[str, ...]:
-    """The Loop line items behind one RA line."""
-    return next((line.unit_ids for a in authorizations if a.ra == ra for line in a.lines if line.sku == sku), ())
+def line_of(authorizations: Sequence[Authorization], ra: str, sku: str) -> AuthorizationLine | None:
+    """The RA line of a SKU."""
+    return next((line for a in authorizations if a.ra == ra for line in a.lines if line.sku == sku), None)

@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from gateway.clients.loop import LONGEST_NOTE, LONGEST_WINDOW, BadReturn
 from gateway.domain import authorizing, lifecycle
+from gateway.domain.authorizing import Authorized
 from gateway.domain.documents import Authorization, Return
 from gateway.domain.lifecycle import RaState
-from gateway.jobs import effecting
+from gateway.jobs import effecting, loop_effects
 from gateway.jobs.context import Context, Tally
-from gateway.mapping import outbound
+from gateway.mapping import notes
 from gateway.store import database, events, files, returns, workqueue
 from gateway.store.returns import HeldAuthorization, HeldReturn
 
@@ -80,10 +81,11 @@ def _take_page(ctx: Context, page: Sequence[Return | BadReturn], tally: Tally, *
                 tally.fail(entry.rma, entry.why)
                 events.open_task(connection, "unreadable return", entry.rma, entry.why, at=ctx.now(), rma=entry.rma)
                 continue
-            _take_return(ctx, connection, entry, tally, asked_for=asked_for)
+            take_return(ctx, connection, entry, tally, asked_for=asked_for)
 
 
-def _take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally, *, asked_for: bool) -> None:
+def take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally, *, asked_for: bool) -> None:
+    """Take over one return as Loop shows it: made new, changed, or passed over with the reason."""
     known = returns.load_return(connection, rma.rma)
     if known is None:
         why = _not_imported(ctx, rma, asked_for=asked_for)
@@ -97,7 +99,8 @@ def _take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally
     if rma == known.document:
         tally.skip(rma.rma, "unchanged")
         return
-    if (known.hold or known.none_because) and rma.state in ("open", "review"):
+    unmade = not returns.authorizations_of(connection, rma.rma)
+    if unmade and (known.hold or known.none_because) and rma.state in ("open", "review"):
         _authorize(ctx, connection, rma, tally)
     else:
         _follow(ctx, connection, known, rma, tally)
@@ -125,6 +128,9 @@ def _authorize(ctx: Context, connection: Connection, rma: Return, tally: Tally) 
         events.note(connection, "return.nothing-physical", made.none_because, at=ctx.now(), rma=rma.rma)
         return
     tally.done += 1
+    early = next((exchange.order_name or exchange.order_id for exchange in rma.exchanges if exchange.order_id), None)
+    if early:
+        returns.set_exchange_state(connection, rma.rma, f"instant exchange: order {early} went out before the goods came")
     for ra in made.authorizations:
         _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
 
@@ -134,7 +140,9 @@ def _make(ctx: Context, connection: Connection, ra: Authorization, *, hold: bool
     returns.save_authorization(connection, ra, state=RaState.HELD if hold else RaState.IMPORTED, at=ctx.now(), hold=reason)
     text = f"{ra.ra} made for {ra.warehouse}: " + ", ".join(f"{line.quantity} x {line.sku}" for line in ra.lines)
     events.note(connection, "ra.made", text, at=ctx.now(), rma=ra.rma, ra=ra.ra, facts={"value": str(ra.value)})
-    content = outbound.words(ctx.template("note.authorized.txt.j2"), {"ra": ra, "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M}"}, longest=LONGEST_NOTE)
+    told = [f"{line.quantity} x {line.sku}" for line in ra.lines]
+    values = {"ra": ra, "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M}"}
+    content = notes.write(ctx.template("note.authorized.txt.j2"), values, told, longest=LONGEST_NOTE)
     effecting.intend(ctx, connection, "loop.note", ra.rma, f"made {ra.ra}", {"content": content, "ra": ra.ra})
     if not hold:
         workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
@@ -162,8 +170,10 @@ def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return
     elif rma.state in ("cancelled", "expired"):
         for ra in held:
             _end(ctx, connection, ra, RaState(rma.state))
+        loop_effects.end_instant_exchange(ctx, connection, rma)
     else:
         _reopen(ctx, connection, held, rma)
+        workqueue.enqueue(connection, "decide", rma.rma, due_at=ctx.now())
         if rma.units != known.document.units:
             _change(ctx, connection, held, rma)
 
@@ -187,29 +197,73 @@ def _end(ctx: Context, connection: Connection, ra: HeldAuthorization, state: RaS
 
 
 def _change(ctx: Context, connection: Connection, held: list[HeldAuthorization], rma: Return) -> None:
-    """Rebuild RAs whose lines changed: under the same number, one version higher (R-051)."""
-    if not held or any(ra.state in lifecycle.DECIDED or ra.state in lifecycle.ENDED for ra in held):
+    """Rebuild RAs whose lines changed: under the same number, one version higher (R-051). A warehouse keeps the RA number it has."""
+    if not held or any(ra.state in lifecycle.DECIDED for ra in held):
         return
     version = max(ra.document.version for ra in held) + 1
     made = authorizing.authorize(rma, places=ctx.places, policy=ctx.policy, version=version, at=ctx.now())
-    numbers = {ra.document.ra: ra for ra in held}
-    if made.hold or {a.ra for a in made.authorizations} != set(numbers):
-        text = f"RMA {rma.rma} was edited in Loop so that its RAs no longer fit ({made.hold or made.none_because or 'other warehouses'})"
-        events.open_task(connection, "edited return", rma.rma, text, at=ctx.now(), rma=rma.rma, advice="tell the warehouse, and close the RA by hand")
+    if made.hold:
+        _hold_edit(ctx, connection, rma, made)
         return
-    for ra in made.authorizations:
-        before = numbers[ra.ra]
-        if ra.lines == before.document.lines:
-            continue
-        returns.save_authorization(connection, ra, state=before.state, at=ctx.now(), hold=before.hold)
-        events.note(connection, "ra.changed", f"{ra.ra} version {version}: edited in Loop", at=ctx.now(), rma=rma.rma, ra=ra.ra)
-        if before.state != RaState.HELD:
-            workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
-        workqueue.enqueue(connection, "decide", rma.rma, due_at=ctx.now())
+    events.close_tasks(connection, kind="edited return", subject=rma.rma, because="mapped", at=ctx.now())
+    returns.save_return(connection, rma, at=ctx.now(), none_because=made.none_because)
+    living = {ra.document.warehouse: ra for ra in held if ra.state not in lifecycle.ENDED}
+    wanted = {ra.warehouse: ra for ra in authorizing.numbered(made.authorizations, held=[ra.document for ra in held], policy=ctx.policy)}
+    for warehouse, before in living.items():
+        if warehouse in wanted:
+            _rebuild(ctx, connection, before, wanted[warehouse])
+        else:
+            _drop(ctx, connection, before, made.none_because or "no unit of the return goes to this warehouse any more")
+    for warehouse, ra in wanted.items():
+        if warehouse not in living:
+            _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
+
+
+def end_with(ctx: Context, connection: Connection, rma: Return) -> None:
+    """End what we still wait for of a return that Loop has ended."""
+    if rma.state in ("cancelled", "expired"):
+        for ra in returns.authorizations_of(connection, rma.rma):
+            _end(ctx, connection, ra, RaState(rma.state))
+
+
+def _hold_edit(ctx: Context, connection: Connection, rma: Return, made: Authorized) -> None:
+    """An edit that cannot be placed waits for its mapping; the RAs stay as they are."""
+    returns.save_return(connection, rma, at=ctx.now(), hold=(made.hold, made.hold_key))
+    text = f"RMA {rma.rma} was edited in Loop, but the edit cannot be taken over: {made.hold}"
+    advice = "map it, and the RAs are changed by themselves; until then the warehouse expects what it was told before"
+    events.open_task(connection, "edited return", rma.rma, text, at=ctx.now(), rma=rma.rma, advice=advice)
+
+
+def _rebuild(ctx: Context, connection: Connection, before: HeldAuthorization, ra: Authorization) -> None:
+    """Give an RA its new lines."""
+    if ra.lines == before.document.lines:
+        return
+    returns.save_authorization(connection, ra, state=before.state, at=ctx.now(), hold=before.hold)
+    events.note(connection, "ra.changed", f"{ra.ra} version {ra.version}: edited in Loop", at=ctx.now(), rma=ra.rma, ra=ra.ra)
+    if before.state != RaState.HELD:
+        workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
+    workqueue.enqueue(connection, "decide", ra.rma, due_at=ctx.now())
+
+
+def _drop(ctx: Context, connection: Connection, ra: HeldAuthorization, why: str) -> None:
+    """End an RA that an edit left without units; goods that came for it already are for a person to sort out."""
+    number, rma = ra.document.ra, ra.document.rma
+    if returns.receipts_of(connection, number):
+        text = f"{number}: goods came for it, but RMA {rma} was edited in Loop so that {why}"
+        events.open_task(
+            connection, "edited return", rma, text, at=ctx.now(), rma=rma, advice="settle it with the shopper in Loop, then close the RA"
+        )
+        return
+    events.note(connection, "ra.changed", f"{number}: {why}", at=ctx.now(), rma=rma, ra=number)
+    _end(ctx, connection, ra, RaState.CANCELLED)
 
 
 def retry_held(ctx: Context, tally: Tally) -> None:
     """Try again every return that waited for a mapping; a mapping added releases all that waited for it."""
     with database.writing(ctx.engine) as connection:
         for held in returns.held_returns(connection):
-            _authorize(ctx, connection, held.document, tally)
+            made = returns.authorizations_of(connection, held.document.rma)
+            if made:
+                _change(ctx, connection, made, held.document)
+            else:
+                _authorize(ctx, connection, held.document, tally)

@@ -20,9 +20,13 @@ from gateway.errors import PermanentError, TemporaryError
 from gateway.jobs import decisions, effecting
 from gateway.jobs.context import Context
 from gateway.jobs.effecting import Effect, EffectState, Look, Sight, Way
-from gateway.mapping import outbound
+from gateway.mapping import notes
 from gateway.store import database, effects, events, returns, workqueue
 from gateway.store.returns import HeldAuthorization, HeldReturn
+
+WAITING_FOR_EXCHANGE = "waiting for exchange order"
+OUT_OF_STOCK = "exchange out of stock"
+NOT_RETURNED = "charged, not returned"
 
 
 class NotClosedYetError(TemporaryError):
@@ -35,8 +39,10 @@ def perform_effect(ctx: Context, key: str) -> None:
     effecting.perform(ctx, effect, WAYS[effect.kind])
 
 
-def _before_note(_ctx: Context, _effect: Effect) -> Look:
-    return Look(sight=Sight.CLEAR)
+def _before_note(ctx: Context, effect: Effect) -> Look:
+    """Loop does not recognise repeats, so a note is read back before it is sent a second time, whatever the first try seemed to come to."""
+    found = _after_note(ctx, effect) if effect.attempts else None
+    return found if found and found.sight == Sight.HAPPENED else Look(sight=Sight.CLEAR)
 
 
 def _after_note(ctx: Context, effect: Effect) -> Look:
@@ -100,7 +106,7 @@ def _settled_process(ctx: Context, connection: Connection, effect: Effect, state
     events.note(connection, "return.process-requested", "Process requested; waiting for Loop to close the return", at=ctx.now(), rma=effect.target)
     held = returns.load_return(connection, effect.target)
     if held and held.document.expects_exchange and not held.exchange_state:
-        returns.set_exchange_state(connection, effect.target, "waiting for exchange order")
+        returns.set_exchange_state(connection, effect.target, WAITING_FOR_EXCHANGE)
     workqueue.enqueue(connection, "confirm", effect.target, due_at=ctx.soon(ctx.timing.confirm_process))
 
 
@@ -132,6 +138,28 @@ def _flag(ctx: Context, effect: Effect) -> Outcome:
     return ctx.loop.flag_return(effect.target)
 
 
+def _after_grading(_ctx: Context, _effect: Effect) -> Look:
+    """Loop keeps the last grade of a unit: the same call again changes nothing."""
+    return Look(sight=Sight.NOT_HAPPENED, words="storing the same grades again changes nothing")
+
+
+def _before_grading(_ctx: Context, _effect: Effect) -> Look:
+    return Look(sight=Sight.CLEAR)
+
+
+def _settled_grading(ctx: Context, connection: Connection, effect: Effect, state: EffectState, cause: str) -> None:
+    if state == EffectState.FAILED:
+        _refused(ctx, connection, effect, cause, "Loop shows no grade for these units; nothing else depends on it")
+
+
+def _grade(ctx: Context, effect: Effect) -> Outcome:
+    return ctx.loop.grade_units(effect.payload["items"])
+
+
+def _assess(ctx: Context, effect: Effect) -> Outcome:
+    return ctx.loop.assess_units(effect.payload["items"])
+
+
 def _remove(ctx: Context, effect: Effect) -> Outcome:
     return ctx.loop.remove_units(effect.target, tuple(effect.payload["units"]))
 
@@ -140,6 +168,8 @@ WAYS: dict[str, Way] = {
     "loop.note": Way(label="note in Loop", before=_before_note, act=_note, after=_after_note, settled=_settled_note),
     "loop.process": Way(label="process in Loop", before=_before_action, act=_process, after=_after_action, settled=_settled_process),
     "loop.flag": Way(label="flag in Loop", before=_before_action, act=_flag, after=_after_action, settled=_settled_flag),
+    "loop.grade": Way(label="grade units in Loop", before=_before_grading, act=_grade, after=_after_grading, settled=_settled_grading),
+    "loop.assess": Way(label="disposition of units in Loop", before=_before_grading, act=_assess, after=_after_grading, settled=_settled_grading),
     "loop.remove": Way(label="remove units in Loop", before=_before_action, act=_remove, after=_after_action, settled=_settled_process),
 }
 
@@ -154,8 +184,28 @@ def confirm(ctx: Context, rma: str) -> None:
         if found.state == "closed":
             _closed(ctx, connection, held, found)
             return
+        if found.state == "review":
+            _back_in_review(ctx, connection, held, found)
+            return
         _still_open(ctx, connection, rma, found.state)
     raise NotClosedYetError(f"RMA {rma} is {found.state} in Loop", delay=ctx.timing.confirm_process)
+
+
+def _back_in_review(ctx: Context, connection: Connection, held: HeldReturn, found: Return) -> None:
+    """Loop could not finish and asks a person (R-105): an exchange out of stock, a failed refund. The call is not repeated; the import sees what follows."""
+    rma = found.rma
+    gone = [exchange.sku for exchange in found.exchanges if exchange.out_of_stock]
+    why = f"exchange out of stock ({', '.join(gone)})" if gone else "Loop put the return back into review"
+    if gone:
+        returns.set_exchange_state(connection, rma, OUT_OF_STOCK)
+    returns.save_return(connection, replace(held.document, state=found.state, exchanges=found.exchanges or held.document.exchanges), at=ctx.now())
+    for ra in returns.authorizations_of(connection, rma):
+        if lifecycle.may(ra.state, RaState.FLAGGED):
+            returns.advance(connection, ra.document.ra, RaState.FLAGGED)
+    events.note(connection, "return.back-in-review", f"Back in review after the process call: {why}", at=ctx.now(), rma=rma, actor="Loop")
+    advice = "settle it in Loop Admin (another item, or the money back); the process call is not repeated, the gateway follows what Loop does"
+    text = f"RMA {rma} was received in full, but {why}"
+    events.open_task(connection, "exchange out of stock" if gone else "back in review", rma, text, at=ctx.now(), rma=rma, advice=advice)
 
 
 def _still_open(ctx: Context, connection: Connection, rma: str, state: str) -> None:
@@ -199,10 +249,12 @@ def _closed(ctx: Context, connection: Connection, held: HeldReturn, found: Retur
                 actor="Loop",
             )
             _close_not_returned(connection, ra)
-    events.close_tasks(connection, kind="process not confirmed", rma=rma.rma, because="closed", at=ctx.now())
+    for kind in ("process not confirmed", OUT_OF_STOCK, "back in review"):
+        events.close_tasks(connection, kind=kind, rma=rma.rma, because="closed", at=ctx.now())
+    end_instant_exchange(ctx, connection, rma)
     if first:
         _note_processed(ctx, connection, rma)
-        if held.exchange_state in ("", "waiting for exchange order"):
+        if held.exchange_state in ("", WAITING_FOR_EXCHANGE, OUT_OF_STOCK):
             _expect_exchange(ctx, connection, rma)
         events.bring_forward(connection, "ShopifyImportRefunds", now=ctx.now())
 
@@ -224,24 +276,42 @@ def _note_processed(ctx: Context, connection: Connection, rma: Return) -> None:
         return
     ras = returns.authorizations_of(connection, rma.rma)
     standings = [decisions.stand(connection, ra) for ra in ras]
-    received = "; ".join(f"{line.sku} {line.good} good" + (f", {line.second} second" if line.second else "") for s in standings for line in s.lines)
+    received = [f"{line.sku} {line.good} good" + (f", {line.second} second" if line.second else "") for s in standings for line in s.lines]
     asked = decided["decision"].verdict == Verdict.PROCESS
     facts = {
-        **decisions.receipt_facts(ctx, connection, ras, standings),
-        "facts": received,
+        **decisions.receipt_facts(connection, ras, standings),
         "outcome": "Processed." if asked else "Closed after review.",
     }
-    note = outbound.words(ctx.template("note.processed.txt.j2"), facts, longest=LONGEST_NOTE)
+    note = notes.write(ctx.template("note.processed.txt.j2"), facts, received, longest=LONGEST_NOTE)
     effecting.intend(ctx, connection, "loop.note", rma.rma, "processed", {"content": note})
+
+
+def end_instant_exchange(ctx: Context, connection: Connection, rma: Return) -> None:
+    """An instant exchange whose goods never came: Loop has charged the shopper, and its RAs are closed without stock (R-104)."""
+    ras = returns.authorizations_of(connection, rma.rma)
+    instant = any(exchange.order_id for exchange in rma.exchanges) and not returns.load_decision(connection, rma.rma)
+    if not instant or any(returns.receipts_of(connection, ra.document.ra) for ra in ras):
+        return
+    returns.set_exchange_state(connection, rma.rma, NOT_RETURNED)
+    for ra in ras:
+        _close_not_returned(connection, ra)
+        now = returns.load_authorization(connection, ra.document.ra)
+        if now and lifecycle.may(now.state, RaState.CLOSED):
+            returns.advance(connection, ra.document.ra, RaState.CLOSED)
+    text = "The goods of an instant exchange never came: charged, not returned; closed without stock"
+    events.note(connection, "return.not-returned", text, at=ctx.now(), rma=rma.rma)
 
 
 def _expect_exchange(ctx: Context, connection: Connection, rma: Return) -> None:
     if not rma.expects_exchange:
+        return
+    if rma.exchanges and all(exchange.out_of_stock and not exchange.order_id for exchange in rma.exchanges):
+        returns.set_exchange_state(connection, rma.rma, "exchange out of stock, settled otherwise")
         return
     if ordering.kept_inside(rma) or ctx.policy.exchange_mode == "native":
         text = f"exchange kept inside the original order {rma.order_name}"
         returns.set_exchange_state(connection, rma.rma, text)
         events.note(connection, "exchange.inside", f"{text}: Loop names no separate order, so none is expected", at=ctx.now(), rma=rma.rma)
         return
-    returns.set_exchange_state(connection, rma.rma, "waiting for exchange order")
+    returns.set_exchange_state(connection, rma.rma, WAITING_FOR_EXCHANGE)
     events.bring_forward(connection, "ShopifyImportOrders", now=ctx.now())

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -24,11 +23,12 @@ from gateway.jobs.context import Context, Tally
 from gateway.mapping import outbound, outbound_edifact, outbound_flat
 from gateway.mapping.outbound import UnsendableError
 from gateway.mapping.profiles import Profile
-from gateway.store import database, events, files, returns, workqueue
+from gateway.store import database, events, files, remote, returns, workqueue
 from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
 
 WRITERS: dict[str, Callable[..., bytes]] = {"x12": outbound.to_x12, "edifact": outbound_edifact.to_edifact, "flat": outbound_flat.to_flat}
+CANCELLED, REPLACED = "cancel", "replaced"  # why a document takes an RA back: for good, or for a new version that follows (R-051)
 WAITS_FOR_OTHERS = ("the return is in review", "held by ")
 
 
@@ -93,7 +93,11 @@ def _transmit(ctx: Context, ra: str, *, alone: bool) -> str:
             returns.advance(connection, ra, RaState.QUEUED, hold=reason)
             return reason
         company = [] if sent or alone else _due_too(connection, held, send.batch - 1)
-        _make(ctx, connection, [held, *company], purpose="change" if sent else "original")
+        if sent and send.change == "replace":
+            _make(ctx, connection, [held], purpose="cancel", reason=REPLACED)
+            _make(ctx, connection, [held], purpose="original")
+        else:
+            _make(ctx, connection, [held, *company], purpose="change" if sent else "original")
     return "made"
 
 
@@ -102,8 +106,10 @@ def _due_too(connection: Connection, held: HeldAuthorization, most: int) -> list
     if most < 1:
         return []
     waiting = returns.list_authorizations(connection, states={RaState.IMPORTED, RaState.QUEUED}, partner=held.document.partner)
-    others = (other for other in waiting if other.document.ra != held.document.ra)
-    return list(itertools.islice((other for other in others if not files.documents_for(connection, other.document.ra)), most))
+    others = (
+        returns.load_authorization(connection, other.document.ra) for other in waiting if other.document.ra != held.document.ra
+    )  # locked, then looked at
+    return list(itertools.islice((other for other in others if other and not files.documents_for(connection, other.document.ra)), most))
 
 
 def _tell_change(ctx: Context, connection: Connection, held: HeldAuthorization) -> str:
@@ -121,7 +127,7 @@ def cancel_authorization(ctx: Context, ra: str) -> None:
     """Tell the partner, once, that an RA it knows is cancelled (R-052)."""
     with database.writing(ctx.engine) as connection:
         held = returns.load_authorization(connection, ra)
-        if held is None or any(row["reason"] == "cancel" for row in files.documents_for(connection, ra)):
+        if held is None or any(row["reason"] == CANCELLED for row in files.documents_for(connection, ra)):
             return
         profile = ctx.profiles[held.document.partner]
         if profile.send.cancel == "task":
@@ -140,8 +146,8 @@ def _hold(ctx: Context, ra: str, fault: UnsendableError) -> None:
         events.open_task(connection, "not sendable", ra, f"{ra} was not sent: {fault.message}", at=ctx.now(), rma=rma)
 
 
-def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthorization], *, purpose: str) -> None:
-    """Make one file of RAs: control numbers, the very bytes, a document row for each, and its delivery."""
+def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthorization], *, purpose: str, reason: str = "") -> None:
+    """Make one file of RAs: control numbers, the very bytes, a document row for each, and its delivery. A cancel says by `reason` why."""
     profile = ctx.profiles[together[0].document.partner]
     made = _render(ctx, connection, [held.document for held in together], profile, purpose=purpose)
     file_id = files.add(
@@ -155,10 +161,12 @@ def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthoriza
         state="pending",
         control=control_text(made.controls, profile.send.kind.syntax),
         content=made.content,
-        folder="test" if profile.stage == "testing" else "production",
+        folder="production" if profile.is_live else "test",
     )
     for place, held in enumerate(together, start=1):
-        _enter(connection, held, profile, {"file_id": file_id, "reason": "cancel" if purpose == "cancel" else "", **_numbers(made, place)})
+        _enter(
+            connection, held, profile, {"file_id": file_id, "reason": reason or (CANCELLED if purpose == "cancel" else ""), **_numbers(made, place)}
+        )
         if purpose != "cancel" and lifecycle.may(held.state, RaState.QUEUED):
             returns.advance(connection, held.document.ra, RaState.QUEUED, hold="")
         events.close_tasks(connection, kind="not sendable", subject=held.document.ra, because="made", at=ctx.now())
@@ -190,6 +198,7 @@ def _enter(connection: Connection, held: HeldAuthorization, profile: Profile, fa
 
 def _render(ctx: Context, connection: Connection, ras: Sequence[Authorization], profile: Profile, *, purpose: str) -> _Made:
     at, send = ctx.now(), profile.send
+    profile = profile if profile.is_live else profile.in_test()
     controls = take_controls(connection, profile, send.kind.syntax)
     content = WRITERS[send.kind.syntax](ras, profile=profile, template=ctx.template(send.template), controls=controls, purpose=purpose, at=at)
     number = controls.interchange if controls else files.next_control(connection, partner=profile.partner, kind="file", first=1)
@@ -203,9 +212,9 @@ def deliver_file(ctx: Context, key: str) -> None:
     """Put a made file into the outbox, exactly once: pending → staged → delivered."""
     with database.reading(ctx.engine) as connection:
         file = files.load(connection, int(key))
-    if file is None or file.state not in ("pending", "staged"):
+    if file is None or file.state not in ("pending", "staged", "placed"):
         return
-    folder = ctx.folders[file.partner]
+    folder = ctx.outgoing(file.partner)
     if file.state == "pending":
         folder.stage(file.name, file.content or b"")
         with database.writing(ctx.engine) as connection:
@@ -216,14 +225,28 @@ def deliver_file(ctx: Context, key: str) -> None:
         except NameTakenError:
             _rename(ctx, file)
             return
+    if _waits_for_server(ctx, file):
+        return
     _delivered(ctx, file)
+
+
+def _waits_for_server(ctx: Context, file: File) -> bool:
+    """Whether a file in the outbox is still to be carried to the partner's server; the sync asks for its delivery again when it is there."""
+    server = ctx.profiles[file.partner].sftp
+    if server is None or file.folder not in server.outgoing:
+        return False
+    with database.writing(ctx.engine) as connection:
+        if remote.is_sent(connection, partner=file.partner, folder=file.folder, name=file.name):
+            return False
+        files.change(connection, file.id, state="placed")
+    return True
 
 
 def _rename(ctx: Context, file: File) -> None:
     """A foreign file has the name: take another one and start again; theirs is not touched."""
     stem, dot, suffix = file.name.rpartition(".")
     name = f"{stem or suffix}~{file.id}{dot if stem else ''}{suffix if stem else ''}"
-    ctx.folders[file.partner].discard_staged(file.name)
+    ctx.outgoing(file.partner).discard_staged(file.name)
     with database.writing(ctx.engine) as connection:
         files.change(connection, file.id, state="pending", name=name)
         events.note(
@@ -233,13 +256,11 @@ def _rename(ctx: Context, file: File) -> None:
 
 
 def _delivered(ctx: Context, file: File) -> None:
-    profile = ctx.profiles[file.partner]
     with database.writing(ctx.engine) as connection:
         files.change(connection, file.id, state="delivered", outcome="delivered", settled_at=ctx.now())
         for row in files.documents_in(connection, file.id):
             if row["acknowledgement"] == "awaiting":
-                due = ctx.now() + timedelta(hours=profile.send.acknowledgement_hours)
-                files.change_document(connection, row["id"], expected_by=due)
+                files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
             _sent(ctx, connection, file, row)
     ctx.log.info("file.delivered", extra={"partner": file.partner, "file": file.name, "file_id": file.id})
 
@@ -249,8 +270,9 @@ def _sent(ctx: Context, connection: Connection, file: File, row: dict[str, objec
     held = returns.load_authorization(connection, number) if number else None
     if held is None:
         return
-    if row["reason"] != "cancel" and lifecycle.may(held.state, RaState.SENT) and held.state != RaState.SENT:
+    takes_back = row["reason"] in (CANCELLED, REPLACED)
+    if not takes_back and lifecycle.may(held.state, RaState.SENT) and held.state != RaState.SENT:
         returns.advance(connection, number, RaState.SENT, sent_at=ctx.now())
-    what = "cancel" if row["reason"] == "cancel" else f"version {row['version']}"
+    what = "cancel" if takes_back else f"version {row['version']}"
     text = f"{row['document']} sent to {file.partner} ({what}, {file.name})"
     events.note(connection, "document.sent", text, at=ctx.now(), rma=held.document.rma, ra=number, file_id=file.id, partner=file.partner)

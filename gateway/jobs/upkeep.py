@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from gateway.jobs import receipts
+from gateway.jobs import receipts, rehearsing
 from gateway.jobs.context import Context, Tally
 from gateway.jobs.loop import retry_held
-from gateway.store import database, events, files, returns, workqueue
+from gateway.store import audit, database, events, files, returns, workqueue
 
 
 def upkeep(ctx: Context) -> Tally:
@@ -17,11 +17,22 @@ def upkeep(ctx: Context) -> Tally:
     _late_acknowledgements(ctx, tally)
     _repeat_alerts(ctx)
     _late_matches(ctx, tally)
+    rehearsing.follow_stages(ctx)
     retry_held(ctx, Tally())
     receipts.resolve_items(ctx)
-    with database.writing(ctx.engine) as connection:
-        events.seal(connection)
+    _seal(ctx)
     return tally
+
+
+def _seal(ctx: Context) -> None:
+    """Chain the audit log, some thousand events at a time so that writers get their turn; the head goes to the log, outside the book (R-174)."""
+    sealed = audit.MOST_EVENTS
+    while sealed == audit.MOST_EVENTS:
+        with database.writing(ctx.engine) as connection:
+            sealed = audit.seal(connection, at=ctx.now())
+            head = audit.kept(connection, audit.HEAD)
+    if sealed:
+        ctx.log.info("audit.sealed", extra={"count": sealed, "head": head})
 
 
 def _end_waits(ctx: Context, tally: Tally) -> None:

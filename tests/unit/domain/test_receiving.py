@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.documents import Authorization, AuthorizationLine, Exchange, Policy, Receipt, ReceiptLine, Return, ReturnUnit
+from gateway.domain.policies import Action, Rule, Rules, Trouble
 from gateway.domain.receiving import Reason, Verdict, accumulate, decide
 
+REMOVE = Rules(merchant={Trouble.SHORT: Rule(action=Action.REMOVE)})
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -116,19 +118,19 @@ def test_it_waits_processes_or_flags_with_every_reason(receipts: list[Receipt], 
 
 
 def test_it_removes_missing_refund_units_when_the_policy_says_so() -> None:
-    found = decided(receipt(("TEE", 2, 0), final=True), policy=Policy(short="remove_and_process"))
+    found = decided(receipt(("TEE", 2, 0), final=True), policy=Policy(rules=REMOVE))
     assert (found.verdict, found.remove_units) == (Verdict.REMOVE, ("3",))
 
 
 def test_it_never_removes_from_an_exchange_or_everything() -> None:
-    policy = Policy(short="remove_and_process")
+    policy = Policy(rules=REMOVE)
     assert decided(receipt(("TEE", 2, 0), final=True), policy=policy, exchange=True).verdict == Verdict.FLAG
     assert decided(receipt(("TEE", 0, 0), final=True), policy=policy).verdict == Verdict.FLAG
 
 
 def test_it_does_not_guess_which_of_two_prices_is_missing() -> None:
     units = (unit(1, "TEE", "32.40"), unit(2, "TEE", "25.92"))
-    found = decided(receipt(("TEE", 1, 0), final=True), units=units, policy=Policy(short="remove_and_process"))
+    found = decided(receipt(("TEE", 1, 0), final=True), units=units, policy=Policy(rules=REMOVE))
     assert found.verdict == Verdict.FLAG
     assert found.candidates == ("TEE unit 1: 32.40", "TEE unit 2: 25.92")
 
