@@ -131,6 +131,8 @@ def _take_again(ctx: Context, file_id: int, *, accept_control: bool, actor: str)
         file = files.load(connection, file_id)
         if file is None or file.direction != "in":
             raise UnknownFileError(f"file {file_id} is not an inbound file of the book")
+        if file.state in ("purging", "purged"):
+            raise PermanentError(f"{file.name} is no longer kept (retention.files); ask the partner to send it again")
         if file.state != "shelved":
             raise PermanentError(f"{file.name} is still being handled ({file.state}); try again in a moment")
         if accept_control:
