@@ -76,7 +76,7 @@ def explain(rma: str, with_timeline: bool, config_path: str | None, as_json: boo
     Example:  gateway explain 77000003 --timeline
     """
     with reading_book(config_path) as connection:
-        number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
+        number = cases.rma_of(connection, rma)
         sentences = cases.explain(connection, number)
         whole = cases.story(connection, number)
     if as_json:
