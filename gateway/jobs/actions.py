@@ -254,7 +254,8 @@ def hold(ctx: Context, *, ra: str, reason: str, actor: str) -> str:
             returns.set_hold(connection, ra, words)
         else:
             returns.advance(connection, ra, RaState.HELD, hold=words)
-        events.note(connection, "ra.held", f"{ra} {words}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor)
+        facts = {"before": held.hold or held.state.value, "after": words}
+        events.note(connection, "ra.held", f"{ra} {words}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts)
     return f"{ra} is held"
 
 
@@ -268,7 +269,10 @@ def release(ctx: Context, *, ra: str, actor: str, reason: str = "") -> str:
         else:
             returns.advance(connection, ra, RaState.QUEUED, hold="")
             workqueue.enqueue(connection, "transmit", ra, due_at=ctx.now())
-        events.note(connection, "ra.released", f"{ra} released{_because(reason)}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor)
+        facts = {"before": held.hold or held.state.value, "after": "released"}
+        events.note(
+            connection, "ra.released", f"{ra} released{_because(reason)}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts
+        )
     return f"{ra} goes on"
 
 
