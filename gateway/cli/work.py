@@ -105,10 +105,6 @@ def show_prospect(prospect: Prospect, *, as_json: bool) -> None:
 
 
 @click.command()
-    return 0
-
-
-@click.command()
 @click.argument("ra", required=False)
 @click.option("--partner", help="All documents sent to this partner …")
 @click.option("--since", callback=a_day, help="… since this day (UTC); `yesterday` is understood.")
