@@ -83,7 +83,7 @@ def explain(rma: str, with_timeline: bool, with_lineage: bool, config_path: str 
               gateway explain 77000003 --lineage
     """
     with reading_book(config_path) as connection:
-        number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
+        number = cases.rma_of(connection, rma)
         sentences = cases.explain(connection, number)
         whole = cases.story_if_known(connection, number)
         figures = lineage.of_return(connection, number) if with_lineage else []

@@ -25,6 +25,17 @@ def find(connection: Connection, text: str) -> list[dict[str, str]]:
     return searching.find(connection, text.strip())
 
 
+def rma_of(connection: Connection, text: str) -> str:
+    """The RMA that any identifier leads to; the text itself when it leads to none."""
+    for hit in find(connection, text):
+        if "rma" in hit:
+            return hit["rma"]
+        held = returns.load_authorization(connection, hit["ra"]) if hit.get("ra") else None
+        if held is not None:
+            return held.document.rma
+    return text.strip()
+
+
 def story(connection: Connection, rma: str) -> dict[str, Any]:
     """A return with its RAs, receipts, decision, money, stock, effects and timeline."""
     held = returns.load_return(connection, rma)
