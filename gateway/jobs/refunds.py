@@ -16,7 +16,7 @@ from gateway.clients.shopify import TouchedOrder
 from gateway.domain import lifecycle, money, refunding
 from gateway.domain.documents import Order, Refund
 from gateway.domain.lifecycle import RaState
-from gateway.domain.refunding import Assessment, ReceivedAt, Surroundings
+from gateway.domain.refunding import Assessment, Surroundings
 from gateway.errors import PermanentError
 from gateway.jobs import shopify
 from gateway.jobs.context import Context, Tally
@@ -191,23 +191,13 @@ def _surroundings(ctx: Context, connection: Connection, refund: Refund, order: O
 
 def _received(ctx: Context, connection: Connection, rma: str) -> dict[str, Any]:
     """What each RA received, by SKU, less what is in stock of it already."""
-    posted = ledger.posted_at(connection, rma)
-    found: dict[str, tuple[ReceivedAt, ...]] = {}
-    anything = False
-    for ra in returns.authorizations_of(connection, rma):
-        code = ra.document.warehouse
-        for line in returns.lines_of(connection, ra.document.ra):
-            sku, good, second = line["sku"], line["good"], line["second"]
-            anything = anything or good + second > 0
-            sold = min(posted.get((code, sku), 0), good + second)
-            posted[code, sku] = posted.get((code, sku), 0) - sold
-            at = ctx.places.warehouses[code].second_quality or ""
-            aside = min(posted.get((at, sku), 0), good + second - sold)
-            posted[at, sku] = posted.get((at, sku), 0) - aside
-            left, good_left = good + second - sold - aside, max(good - sold - max(aside - second, 0), 0)
-            one = ReceivedAt(warehouse=code, good=min(good_left, left), second=left - min(good_left, left))
-            found[sku] = (*found.get(sku, ()), one)
-    return {"received": found, "has_received": anything}
+    come = [
+        (ra.document.warehouse, line["sku"], line["good"], line["second"])
+        for ra in returns.authorizations_of(connection, rma)
+        for line in returns.lines_of(connection, ra.document.ra)
+    ]
+    found = refunding.not_in_stock(come, posted=ledger.posted_at(connection, rma), warehouses=ctx.places.warehouses)
+    return {"received": found, "has_received": any(good + second for _, _, good, second in come)}
 
 
 def _post(ctx: Context, connection: Connection, refund: Refund, assessment: Assessment, rma: HeldReturn | None, tally: Tally) -> None:
