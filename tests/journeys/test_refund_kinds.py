@@ -210,3 +210,16 @@ def test_r030_a_changed_refund_is_listed_once_and_stays_listed(stage: Stage) -> 
     assert [t["subject"] for t in stage.tasks("refund changed")] == ["6100001"]
     assert stage.refund(6100001)["message"] == "Refund ID Already Exists, changed since import"
     assert [i["total"] for i in stage.invoices().values()] == ["140.40"]
+
+
+@pytest.mark.parametrize(("end", "kind", "tasks"), [("SUCCESS", "cash", 0), ("FAILURE", "unexplained", 1)])
+def test_r113_a_pending_payment_is_followed_to_its_end(stage: Stage, end: str, kind: str, tasks: int) -> None:
+    stage.world.refund("#1004", lines=[("HOOD-GRY-M", 1, "RETURN")], transactions=[("shopify_payments", "75.60", "PENDING")], refund_id=6100320)
+    stage.import_refunds()
+    assert split(stage, 6100320) == {"pending": "75.60"}
+    stage.wait(2 * HOUR)
+    stage.world.settle_transaction(6100320, end)
+    for _ in range(2):
+        stage.import_refunds()
+    assert split(stage, 6100320) == {kind: "75.60"}
+    assert (len(stage.tasks()), [i["total"] for i in stage.invoices().values()], proven(stage)) == (tasks, ["75.60"], True)
