@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that 
     from gateway.clients.session import Session
     from gateway.clients.sftp import Address
     from gateway.clients.shopify import Shopify
-    from gateway.jobs.context import Context
+    from gateway.jobs.context import Context, Telling
 
 MINUTE = 60.0
 SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
@@ -100,7 +101,8 @@ def connect_book(workspace: Workspace) -> Engine:
 
 def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> Context:
     """Everything a job needs; `sleep` is how it waits for a place in a rate limit (the service hands in one that a stop ends)."""
-    from gateway.jobs.context import Context, Timing
+    from gateway.jobs.context import Context, Retention, Timing
+    from gateway.views.aging import Limits
 
     settings = workspace.settings
     zone = ZoneInfo(settings.merchant.time_zone)
@@ -117,6 +119,9 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         places=Places(warehouses=workspace.warehouses(), catalogue=workspace.catalogue),
         policy=workspace.policy(),
         timing=Timing(**{f.name: getattr(settings.periods, f.name) for f in fields(Timing)}),
+        telling=make_telling(workspace),
+        limits=Limits(**settings.aging.model_dump()),
+        retention=Retention(**settings.retention.model_dump()),
         import_from=datetime.combine(settings.merchant.import_from, datetime.min.time(), tzinfo=zone).astimezone(UTC),
         default_warehouse=settings.merchant.default_warehouse,
         compare_before_write=settings.shopify.compare_before_write,
@@ -194,6 +199,40 @@ def make_shopify(workspace: Workspace, sleep: Callable[[float], None] = time.sle
     )
     fetch = None if token else token_fetcher(workspace, session)
     return Shopify(session=session, bucket=Bucket(monotonic=time.monotonic, sleep=sleep), version=part.version, fetch_token=fetch)
+
+
+def make_telling(workspace: Workspace) -> Telling:
+    """Who is told what, and the mail server and channels by which."""
+    from gateway.clients.channels import Post
+    from gateway.clients.mail import Mailer
+    from gateway.jobs.context import Telling
+
+    part = workspace.settings.tell
+    mailer = None
+    if part.smtp_host:
+        user = workspace.secret(part.smtp_user) if ":" in part.smtp_user else part.smtp_user
+        authorities = str(workspace.root / part.smtp_authorities) if part.smtp_authorities else None
+        mailer = Mailer(
+            host=part.smtp_host,
+            port=part.smtp_port,
+            security=part.smtp_security,
+            sender=part.sender,
+            user=user,
+            password=workspace.secret(part.smtp_password) if user else "",
+            authorities=authorities,
+        )
+    post = Post(mailer=mailer, addresses={name: workspace.secret(name) for name in part.channels})
+    return Telling(
+        merchant=workspace.settings.merchant.name,
+        recap_at=clock_time.fromisoformat(part.recap_at),
+        recap_to=part.recap_to,
+        alert_to=part.alert_to,
+        channels=part.channels,
+        repeat_hours=part.repeat_hours,
+        group_seconds=part.group_seconds,
+        tasks=frozenset(part.tasks),
+        post=post.send,
+    )
 
 
 def token_fetcher(workspace: Workspace, session: Session) -> Callable[[], str]:
@@ -324,7 +363,15 @@ def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
         handlers.append(logging.StreamHandler())
     log = logging.getLogger("gateway")
     log.setLevel(logging.INFO)
-    log.handlers.clear()
+    stop_log()
     for handler in handlers:
         handler.setFormatter(JsonLines(secrets(workspace)))
         log.addHandler(handler)
+
+
+def stop_log() -> None:
+    """Close the log's files."""
+    log = logging.getLogger("gateway")
+    for handler in log.handlers:
+        handler.close()
+    log.handlers.clear()

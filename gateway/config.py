@@ -13,7 +13,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -128,6 +128,8 @@ class Periods(_Part):
     compare_stock: float = 900.0
     export_to_erp: float = 3600.0
     upkeep: float = 60.0
+    tell: float = 60.0
+    purge: float = 24 * 3600.0
     compare_returns: float = 1800.0
     confirm_process: float = 60.0
     process_confirmation: float = 3600.0
@@ -152,6 +154,8 @@ class SchedulePart(_Part):
     export_inventory: str = ""
     compare_returns: str = ""
     upkeep: str = ""
+    tell: str = ""
+    purge: str = ""
 
     @field_validator("*")
     @classmethod
@@ -198,6 +202,63 @@ class ServicePart(_Part):
     https: bool = False
 
 
+class TellPart(_Part):
+    """Who is told what, when and how."""
+
+    recap_at: str = "07:00"
+    recap_to: tuple[str, ...] = ()
+    alert_to: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    sender: str = ""
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: Literal["starttls", "ssl", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = "env:GATEWAY_SMTP_PASSWORD"
+    smtp_authorities: str = ""
+    repeat_hours: float = 24.0
+    group_seconds: float = 60.0
+    tasks: tuple[str, ...] = ("process not confirmed", "process refused", "in doubt", "defect", "failed step")
+
+    @field_validator("recap_at")
+    @classmethod
+    def _a_time(cls, value: str) -> str:
+        try:
+            time.fromisoformat(value)
+        except ValueError as fault:
+            raise ValueError(f'{value!r} is no time of day; write one like "07:00"') from fault
+        return value
+
+    @model_validator(mode="after")
+    def _can_mail(self) -> TellPart:
+        if (self.recap_to or self.alert_to) and not (self.smtp_host and self.sender):
+            raise ValueError("somebody is to be told by mail, so smtp_host and sender must be set")
+        if self.smtp_security == "none" and self.smtp_host not in ("", "127.0.0.1", "localhost", "::1"):
+            raise ValueError('smtp_security = "none" is for loopback addresses only: mail would travel readable; use "starttls" or "ssl"')
+        return self
+
+
+class AgingPart(_Part):
+    """After how long a return that does not move is shown."""
+
+    amber_days: float = 14.0
+    red_days: float = 28.0
+    not_sent_hours: float = 24.0
+    carrier_days: int = 3
+    undecided_hours: float = 24.0
+    unconfirmed_hours: float = 24.0
+    refund_hours: float = 72.0
+
+
+class RetentionPart(_Part):
+    """How long what is finished is kept, in days; 0 keeps it for ever."""
+
+    files: float = 180.0
+    records: float = 730.0
+    runs: float = 90.0
+    messages: float = 180.0
+
+
 class Settings(_Part):
     """The whole of `gateway.toml`."""
 
@@ -210,6 +271,9 @@ class Settings(_Part):
     periods: Periods = Periods()
     schedule: SchedulePart = SchedulePart()
     service: ServicePart = ServicePart()
+    tell: TellPart = TellPart()
+    aging: AgingPart = AgingPart()
+    retention: RetentionPart = RetentionPart()
     policy: PolicyPart = PolicyPart()
     warehouses: tuple[WarehousePart, ...]
     test_mode: bool = False

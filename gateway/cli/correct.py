@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gateway.cli.options import actor, confirm, say_json, with_config, with_dry_run, with_json, with_yes
-from gateway.cli.work import _gateway
+from gateway.cli.work import at_work
 
 
 @click.command()
@@ -44,7 +44,7 @@ def correct(  # noqa: PLR0913, PLR0917 - one parameter for each option
     if [bool(counts), reverse, accept].count(True) != 1:
         raise click.UsageError("give the counts (SKU=GOOD or SKU=GOOD,SECOND), or --reverse, or --accept")
     entered = {sku: Count(good=good, second=second) for sku, good, second in map(_count, counts)} or None
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         if not dry_run:
             confirm(f"Correct receipt {receipt_id}?", yes=yes)
         if accept:
@@ -79,7 +79,7 @@ def detach(receipt_id: int, reason: str, yes: bool, config_path: str | None, as_
     """
     from gateway.jobs import corrections
 
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         confirm(f"Take receipt {receipt_id} off its RA?", yes=yes)
         said = corrections.detach(ctx, receipt_id=receipt_id, actor=actor(), reason=reason)
         work_off()

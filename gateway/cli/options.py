@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+MANY = 10
 
 with_config = click.option(
     "--config", "config_path", metavar="FILE", help="gateway.toml, or the folder it is in (default: $GATEWAY_WORKSPACE or here)."
@@ -41,6 +43,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
     Console().print(drawn)
+
+
+def along(items: Sequence[T], what: str) -> Iterable[T]:
+    """The items, with a progress bar on a terminal when there are many."""
+    if len(items) < MANY or not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, console=Console(stderr=True), transient=True)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -29,6 +29,9 @@ JOBS = {
     "CompareStock": "compare_stock",
     "ExportToErp": "export_to_erp",
     "Upkeep": "upkeep",
+    "TellPeople": "tell",
+    "DailyRecap": "tell",
+    "Purge": "purge",
 }
 
 

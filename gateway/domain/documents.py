@@ -187,7 +187,10 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLine:
-    """One line of a receipt. `stated` is the identifier as the partner wrote it; `sku` is ours, empty while it resolves to none."""
+    """One line of a receipt. `stated` is the identifier as the partner wrote it; `sku` is ours, empty while it resolves to none.
+
+    `grade` and `disposition` are the partner's words, `photos` its links.
+    """
 
     stated: str
     sku: str
@@ -197,6 +200,9 @@ class ReceiptLine:
     condition: str = ""
     note: str = ""
     position: str = ""
+    grade: str = ""
+    disposition: str = ""
+    photos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -373,6 +373,18 @@ class PartnerFolders:
         path = self.resolve(place)
         durable_write(path.with_name(path.name + suffix), content)
 
+    def discard(self, place: str) -> None:
+        """Let go of a handled file and what lies beside it, once the book no longer needs them (R-176); gone already is gone."""
+        path = self.resolve(place)
+        for one in (path, path.with_name(f"{path.name}.txt")):
+            one.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            sync_folder(path.parent)
+
+    def rewrite(self, place: str, content: bytes) -> None:
+        """Put other bytes in the place of a handled file: a person's data was taken out of it (R-176)."""
+        durable_write(self._existing(self.resolve(place)), content)
+
     def _existing(self, path: Path) -> Path:
         if not path.exists():
             raise GoneError(f"{self.partner}: {path.name} is no longer in {path.parent}; somebody moved it")

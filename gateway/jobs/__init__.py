@@ -14,12 +14,14 @@ from gateway.jobs import (
     erp,
     intake,
     inventory,
+    keeping,
     loop,
     loop_effects,
     orders,
     receipts,
     refunds,
     stock,
+    telling,
     transmission,
     unpacking,
     upkeep,
@@ -38,6 +40,9 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ExportToErp": erp.export_to_erp,
     "LoopCompareReturns": comparing.compare_returns,
     "Upkeep": upkeep.upkeep,
+    "TellPeople": telling.tell_people,
+    "DailyRecap": telling.daily_recap,
+    "Purge": keeping.purge,
 }
 
 QUEUED: dict[str, Callable[[Context, str], object]] = {
@@ -49,6 +54,7 @@ QUEUED: dict[str, Callable[[Context, str], object]] = {
     "deliver": pausing(transmission.deliver_file, "outbox"),
     "decide": decisions.decide,
     "confirm": loop_effects.confirm,
+    "message": telling.deliver_message,
     "effect.loop": loop_effects.perform_effect,
     "effect.shopify": inventory.perform_effect,
 }

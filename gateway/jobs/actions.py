@@ -23,7 +23,7 @@ from gateway.jobs import intake, receipts
 from gateway.jobs.context import Context
 from gateway.jobs.decisions import decide_within
 from gateway.jobs.reading import Reading, StopFileError
-from gateway.store import database, effects, events, files, returns, workqueue
+from gateway.store import database, effects, events, files, messages, returns, workqueue
 from gateway.store.files import File
 
 
@@ -131,6 +131,8 @@ def _take_again(ctx: Context, file_id: int, *, accept_control: bool, actor: str)
         file = files.load(connection, file_id)
         if file is None or file.direction != "in":
             raise UnknownFileError(f"file {file_id} is not an inbound file of the book")
+        if file.state in ("purging", "purged"):
+            raise PermanentError(f"{file.name} is no longer kept (retention.files); ask the partner to send it again")
         if file.state != "shelved":
             raise PermanentError(f"{file.name} is still being handled ({file.state}); try again in a moment")
         if accept_control:
@@ -193,7 +195,7 @@ def _await_again(ctx: Context, connection: Connection, file: File, actor: str) -
     """A rejected or overdue document that is sent again awaits its acknowledgement again."""
     for row in files.documents_in(connection, file.id):
         if row["acknowledgement"] in ("rejected", "overdue"):
-            due = ctx.soon(ctx.profiles[file.partner].send.acknowledgement_hours * 3600)
+            due = ctx.profiles[file.partner].acknowledge_by(ctx.now())
             files.change_document(connection, row["id"], acknowledgement="awaiting", reason="", expected_by=due)
             events.close_tasks(connection, kind="rejected by partner", subject=row["ra"] or "", because=f"sent again by {actor}", at=ctx.now())
         held = returns.load_authorization(connection, row["ra"]) if row["ra"] else None
@@ -252,7 +254,8 @@ def hold(ctx: Context, *, ra: str, reason: str, actor: str) -> str:
             returns.set_hold(connection, ra, words)
         else:
             returns.advance(connection, ra, RaState.HELD, hold=words)
-        events.note(connection, "ra.held", f"{ra} {words}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor)
+        facts = {"before": held.hold or held.state.value, "after": words}
+        events.note(connection, "ra.held", f"{ra} {words}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts)
     return f"{ra} is held"
 
 
@@ -266,7 +269,10 @@ def release(ctx: Context, *, ra: str, actor: str, reason: str = "") -> str:
         else:
             returns.advance(connection, ra, RaState.QUEUED, hold="")
             workqueue.enqueue(connection, "transmit", ra, due_at=ctx.now())
-        events.note(connection, "ra.released", f"{ra} released{_because(reason)}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor)
+        facts = {"before": held.hold or held.state.value, "after": "released"}
+        events.note(
+            connection, "ra.released", f"{ra} released{_because(reason)}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts
+        )
     return f"{ra} goes on"
 
 
@@ -300,10 +306,22 @@ def retry(ctx: Context, *, step: str, actor: str, reason: str = "") -> str:
     with database.writing(ctx.engine) as connection:
         if not job or job == "effect":
             return _retry_effect(ctx, connection, _number(key), f"{actor}{_because(reason)}")
+        if job == messages.QUEUE:
+            return _send_again(ctx, connection, _number(key), actor)
         events.note(connection, "step.retried", f"{job} {key} tried again{_because(reason)}", at=ctx.now(), actor=actor)
         workqueue.enqueue(connection, job, key, due_at=ctx.now())
         events.close_tasks(connection, kind="failed step", subject=f"{job} {key}", because=f"tried again by {actor}", at=ctx.now())
     return f"{job} {key} is queued"
+
+
+def _send_again(ctx: Context, connection: Connection, number: int, actor: str) -> str:
+    if not messages.send_again(connection, number, at=ctx.now()):
+        return f"message {number} was sent, is on its way or is not in the book; it is not sent again"
+    subject = f"message {number}"
+    events.resolve_alert(connection, "message in doubt", subject, at=ctx.now())
+    events.close_tasks(connection, kind="message refused", subject=subject, because=f"sent again by {actor}", at=ctx.now())
+    events.note(connection, "message.retried", f"Message {number} is sent again", at=ctx.now(), actor=actor, facts={"message": number})
+    return f"message {number} is queued"
 
 
 def _number(text: str) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import Engine
 
 from gateway.clients.loop import Loop
+from gateway.clients.mail import Letter
+from gateway.clients.session import Outcome
 from gateway.clients.sftp import Address
 from gateway.clients.shopify import Shopify
 from gateway.domain.authorizing import Places
@@ -17,6 +19,7 @@ from gateway.domain.documents import Policy
 from gateway.errors import GatewayError
 from gateway.folders import PartnerFolders
 from gateway.mapping.profiles import Profile
+from gateway.views.aging import Limits
 
 ERP = "ERP"
 
@@ -39,6 +42,31 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """Who is told what, when, and by what way; `post` sends one letter."""
+
+    merchant: str
+    recap_at: time
+    recap_to: tuple[str, ...]
+    alert_to: tuple[str, ...]
+    channels: tuple[str, ...]
+    repeat_hours: float
+    group_seconds: float
+    tasks: frozenset[str]
+    post: Callable[[Letter], Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is finished is kept, in days; 0 is for ever."""
+
+    files: float
+    records: float
+    runs: float
+    messages: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The surroundings of a job."""
 
@@ -52,6 +80,9 @@ class Context:
     places: Places
     policy: Policy
     timing: Timing
+    telling: Telling
+    limits: Limits
+    retention: Retention
     import_from: datetime
     default_warehouse: str
     compare_before_write: bool

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -261,8 +260,7 @@ def _delivered(ctx: Context, file: File) -> None:
         files.change(connection, file.id, state="delivered", outcome="delivered", settled_at=ctx.now())
         for row in files.documents_in(connection, file.id):
             if row["acknowledgement"] == "awaiting":
-                due = ctx.now() + timedelta(hours=ctx.profiles[file.partner].send.acknowledgement_hours)
-                files.change_document(connection, row["id"], expected_by=due)
+                files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
             _sent(ctx, connection, file, row)
     ctx.log.info("file.delivered", extra={"partner": file.partner, "file": file.name, "file_id": file.id})
 

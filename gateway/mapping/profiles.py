@@ -7,11 +7,13 @@ standard does not choose (is the damaged quantity inside the received one?), the
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import PermanentError
+from gateway.mapping.calendars import CalendarPart
 from gateway.mapping.exchange_parts import Limits, Pgp, Sftp, Unpack
 from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profile_parts import (
@@ -195,6 +197,14 @@ class Receive(_Part):
         return tuple(name for name, part in given.items() if part)
 
 
+class GradingPart(_Part):
+    """What Loop is told about units that came: the partner's own words (`grade`, `disposition`), its conditions, or `good` and `second`, in Loop's words."""
+
+    grades: dict[str, Literal["grade_a", "grade_b", "grade_c", "grade_d", "incorrect_item", "missing", "junk"]] = {}
+    dispositions: dict[str, Literal["back_to_stock", "resale_hold", "recycle", "donate", "missing"]] = {}
+    processor: Annotated[str, Field(max_length=100)] = ""
+
+
 class Profile(_Part):
     """A trading partner."""
 
@@ -206,8 +216,10 @@ class Profile(_Part):
     folders: Folders = Folders()
     send: Send = Send()
     receive: Receive = Receive()
+    calendar: CalendarPart = CalendarPart()
     cross_references: dict[str, str] = {}
     policy: PolicyPart = PolicyPart()
+    grading: GradingPart | None = None
     sftp: Sftp | None = None
     unpack: Unpack = Unpack()
     pgp: Pgp | None = None
@@ -229,6 +241,10 @@ class Profile(_Part):
         if self.receive.acknowledge_with == "999" and self.x12 and self.x12.version < "005010":
             raise ValueError("receive.acknowledge_with: a 999 exists from 005010 on; x12.version is " + self.x12.version)
         return self
+
+    def acknowledge_by(self, at: datetime) -> datetime:
+        """When an acknowledgement of what is sent at an instant is overdue, in the partner's business hours (R-132)."""
+        return self.calendar.business.after(at, self.send.acknowledgement_hours)
 
     @property
     def is_live(self) -> bool:

@@ -34,7 +34,13 @@ class File:
     folder: str
     content: bytes | None
     side_text: str
+    masked_sha256: str
     arrived_at: datetime
+
+    @property
+    def kept_sha256(self) -> str:
+        """The hash of the bytes that are kept: another than the first where a person's data was taken out."""
+        return self.masked_sha256 or self.sha256
 
 
 def _file(row: dict[str, Any]) -> File:
@@ -113,6 +119,15 @@ def sent_since(connection: Connection, *, partner: str | None, since: datetime) 
     where = [files.c.direction == "out", files.c.state == "delivered", files.c.resend_of.is_(None), files.c.settled_at >= database.instant(since)]
     with_ra = select(file_documents.c.file_id).where(file_documents.c.ra.is_not(None))
     return list_files(connection, *where, files.c.id.in_(with_ra), *([files.c.partner == partner] if partner else []))
+
+
+def received_between(connection: Connection, *, partner: str | None, start: datetime | None, end: datetime | None) -> list[int]:
+    """The numbers of kept files that came from a partner (any: None) in a period."""
+    where = [files.c.direction == "in", files.c.state == "shelved"]
+    where += [files.c.partner == partner] if partner else []
+    where += [files.c.arrived_at >= database.instant(start)] if start else []
+    where += [files.c.arrived_at < database.instant(end)] if end else []
+    return [int(r[0]) for r in connection.execute(select(files.c.id).where(*where).order_by(files.c.id))]
 
 
 def unfinished(connection: Connection) -> list[File]:

@@ -6,6 +6,7 @@ other process can have decided the same meanwhile.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, case, func, or_, select, update
 from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
 from gateway.domain.receiving import Decision, Standing
-from gateway.store import database, documents
+from gateway.store import database, documents, keeping
 from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns, tracking_numbers
 
 
@@ -30,6 +31,7 @@ class HeldReturn:
     none_because: str
     exchange_state: str
     closed_at: datetime | None
+    emptied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def save_return(connection: Connection, rma: Return, *, at: datetime, hold: tupl
             "order_id": rma.order_id,
             "order_name": rma.order_name,
             "updated_at": database.instant(rma.updated_at),
-            "document": documents.dump(rma),
+            "document": _without_person(rma) if known and known.emptied else documents.dump(rma),
             "hold": hold[0],
             "hold_key": hold[1],
             "none_because": none_because,
@@ -85,6 +87,11 @@ def save_return(connection: Connection, rma: Return, *, at: datetime, hold: tupl
             "imported_at": database.instant(at),
         },
     )
+
+
+def _without_person(rma: Return) -> str:
+    """A return whose personal data was removed stays without it, whatever Loop still shows (R-176)."""
+    return database.pack(keeping.without_person(json.loads(documents.dump(rma))))
 
 
 def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
@@ -106,6 +113,7 @@ def _held_return(row: dict[str, Any]) -> HeldReturn:
         none_because=row["none_because"],
         exchange_state=row["exchange_state"],
         closed_at=_when(row["closed_at"]),
+        emptied=row["emptied_at"] is not None,
     )
 
 
@@ -424,8 +432,6 @@ def save_decision(connection: Connection, rma: str, decision: Decision, *, input
 
 def load_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
     """The decision of an RMA as its row, `decision` being the document."""
-    import json
-
     row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
     if row is None:
         return None

@@ -45,7 +45,8 @@ returns = _table(
     Column("none_because", Text, nullable=False, default=""),
     Column("exchange_state", String(64), nullable=False, default=""),
     Column("closed_at", String(40)),
-    Column("imported_at", String(40), nullable=False),
+    Column("imported_at", String(40), nullable=False, index=True),
+    Column("emptied_at", String(40)),
 )
 authorizations = _table(
     "authorizations",
@@ -193,8 +194,9 @@ files = _table(
     Column("side_text", Text, nullable=False, default=""),
     Column("folder", String(16), nullable=False, default=""),
     Column("modified_at", String(40)),
-    Column("arrived_at", String(40), nullable=False),
+    Column("arrived_at", String(40), nullable=False, index=True),
     Column("settled_at", String(40)),
+    Column("masked_sha256", String(64), nullable=False, default=""),
     Index("ix_files_outcome", "direction", "outcome", "id"),
     Index("ix_files_partner", "partner", "direction", "arrived_at", "outcome"),
     Index("ix_files_arrived", "arrived_at", "partner", "direction", "outcome"),
@@ -393,8 +395,41 @@ events = _table(
     Column("actor", String(64), nullable=False),
     Column("text", Text, nullable=False),
     Column("facts", Text, nullable=False, default="{}"),
+    Column("digest", String(64), nullable=False, default=""),
+    Column("link", Id, unique=True),
     Column("seal", String(64), nullable=False, default=""),
     Index("ix_events_actor", "actor", "id"),
+)
+Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
+Index("ix_events_word", events.c.word, events.c.at)
+audit_seals = _table(
+    "audit_seals",
+    Column("kind", String(32), primary_key=True),
+    Column("key", String(120), primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+messages = _table(
+    "messages",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("kind", String(24), nullable=False),
+    Column("channel", String(200), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("html", Text, nullable=False, default=""),
+    Column("state", String(16), nullable=False, default="pending", index=True),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("cause", Text, nullable=False, default=""),
+    Column("created_at", String(40), nullable=False),
+    Column("settled_at", String(40)),
+)
+told_causes = _table(
+    "told_causes",
+    Column("kind", String(48), primary_key=True),
+    Column("subject", String(160), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("told_at", String(40), nullable=False),
+    Column("times", Integer, nullable=False, default=1),
 )
 tasks = _table(
     "tasks",
