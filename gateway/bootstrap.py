@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -21,16 +23,21 @@ from sqlalchemy import Engine
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
-from gateway.folders import PartnerFolders
+from gateway.folders import PartnerFolders, pgp
+from gateway.folders.pacing import Pace
+from gateway.folders.packing import Packing
+from gateway.folders.pgp import Keyring
+from gateway.folders.unpacking import Room
 from gateway.logs import JsonLines
 from gateway.mapping.profiles import Profile
-from gateway.store import database, leases, ledger, workqueue
+from gateway.store import database, leases, ledger, remote, workqueue
 
 if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that a command that only looks does not pay for them
     from gateway.clients.loop import Loop
     from gateway.clients.session import Session
+    from gateway.clients.sftp import Address
     from gateway.clients.shopify import Shopify
-    from gateway.jobs.context import Context
+    from gateway.jobs.context import Context, Telling
 
 MINUTE = 60.0
 SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
@@ -76,6 +83,7 @@ def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = (
     with database.writing(ctx.engine) as connection:
         workqueue.release_all(connection, owner_prefix=place_name(workspace), but=living, now=ctx.now())
         leases.release_all(connection, owner_prefix=place_name(workspace), but=living)
+        remote.release_all(connection, owner_prefix=place_name(workspace), but=living)
 
 
 def open_book(workspace: Workspace) -> Engine:
@@ -93,7 +101,8 @@ def connect_book(workspace: Workspace) -> Engine:
 
 def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> Context:
     """Everything a job needs; `sleep` is how it waits for a place in a rate limit (the service hands in one that a stop ends)."""
-    from gateway.jobs.context import Context, Timing
+    from gateway.jobs.context import Context, Retention, Timing
+    from gateway.views.aging import Limits
 
     settings = workspace.settings
     zone = ZoneInfo(settings.merchant.time_zone)
@@ -110,12 +119,19 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         places=Places(warehouses=workspace.warehouses(), catalogue=workspace.catalogue),
         policy=workspace.policy(),
         timing=Timing(**{f.name: getattr(settings.periods, f.name) for f in fields(Timing)}),
+        telling=make_telling(workspace),
+        limits=Limits(**settings.aging.model_dump()),
+        retention=Retention(**settings.retention.model_dump()),
         import_from=datetime.combine(settings.merchant.import_from, datetime.min.time(), tzinfo=zone).astimezone(UTC),
         default_warehouse=settings.merchant.default_warehouse,
         compare_before_write=settings.shopify.compare_before_write,
         template=template_reader(workspace),
         local=lambda at: at.astimezone(zone),
         log=logging.getLogger("gateway"),
+        erp_formats=settings.erp.formats,
+        erp_folders=make_erp_folders(workspace) if settings.erp.formats else None,
+        compare_hour=settings.merchant.compare_hour,
+        servers={name: partial(make_address, workspace, profile) for name, profile in workspace.profiles.items() if profile.sftp},
     )
 
 
@@ -185,12 +201,66 @@ def make_shopify(workspace: Workspace, sleep: Callable[[float], None] = time.sle
     return Shopify(session=session, bucket=Bucket(monotonic=time.monotonic, sleep=sleep), version=part.version, fetch_token=fetch)
 
 
+def make_telling(workspace: Workspace) -> Telling:
+    """Who is told what, and the mail server and channels by which."""
+    from gateway.clients.channels import Post
+    from gateway.clients.mail import Mailer
+    from gateway.jobs.context import Telling
+
+    part = workspace.settings.tell
+    mailer = None
+    if part.smtp_host:
+        user = workspace.secret(part.smtp_user) if ":" in part.smtp_user else part.smtp_user
+        authorities = str(workspace.root / part.smtp_authorities) if part.smtp_authorities else None
+        mailer = Mailer(
+            host=part.smtp_host,
+            port=part.smtp_port,
+            security=part.smtp_security,
+            sender=part.sender,
+            user=user,
+            password=workspace.secret(part.smtp_password) if user else "",
+            authorities=authorities,
+        )
+    post = Post(mailer=mailer, addresses={name: workspace.secret(name) for name in part.channels})
+    return Telling(
+        merchant=workspace.settings.merchant.name,
+        recap_at=clock_time.fromisoformat(part.recap_at),
+        recap_to=part.recap_to,
+        alert_to=part.alert_to,
+        channels=part.channels,
+        repeat_hours=part.repeat_hours,
+        group_seconds=part.group_seconds,
+        tasks=frozenset(part.tasks),
+        post=post.send,
+    )
+
+
 def token_fetcher(workspace: Workspace, session: Session) -> Callable[[], str]:
     """Fetch an access token by client credentials (shopify-api 1.3)."""
     from gateway.clients.shopify import fetch_access_token
 
     part = workspace.settings.shopify
     return lambda: fetch_access_token(session, client_id=workspace.secret(part.client_id), client_secret=workspace.secret(part.client_secret))
+
+
+def make_address(workspace: Workspace, profile: Profile) -> Address:
+    """Where a partner's SFTP server is, with its secrets; they are read when they are used."""
+    from gateway.clients.sftp import Address
+
+    part = profile.sftp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [sftp] in its profile")
+    key, password = (workspace.secret(ref) if ref else "" for ref in (part.key, part.password))
+    if not key and not password:
+        raise BrokenSettingsError(f"{profile.partner}: the secret {part.key or part.password} of [sftp] is not there")
+    plain = ("host", "port", "user", "channels", "connect_seconds", "answer_seconds", "keep_alive_seconds")
+    return Address(
+        **{name: getattr(part, name) for name in plain},
+        key=key,
+        password=password,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        host_keys=part.host_key,
+    )
 
 
 def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
@@ -210,6 +280,56 @@ def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
         settle_seconds=part.settle_seconds,
         temporary=part.temporary,
         trigger=part.trigger,
+        share=part.share,
+        packing=make_packing(workspace, profile),
+        seal=make_seal(workspace, profile),
+        pace=Pace(files_a_minute=profile.limits.files_a_minute, bytes_a_minute=profile.limits.bytes_a_minute),
+    )
+
+
+def make_packing(workspace: Workspace, profile: Profile) -> Packing | None:
+    """What a partner may pack and encrypt; None where it is set up for neither."""
+    part = profile.unpack
+    keyring = make_keyring(workspace, profile) if profile.pgp and profile.pgp.decrypt else None
+    if not part.kinds and keyring is None:
+        return None
+    return Packing(kinds=part.kinds, room=Room(largest=part.largest, ratio=part.ratio, count=part.count), keyring=keyring)
+
+
+def make_seal(workspace: Workspace, profile: Profile) -> Callable[[bytes], bytes] | None:
+    """How files to a partner are encrypted; None where they are not."""
+    return partial(pgp.seal, make_keyring(workspace, profile)) if profile.pgp and profile.pgp.recipient else None
+
+
+def make_keyring(workspace: Workspace, profile: Profile) -> Keyring:
+    """A partner's PGP keys."""
+    part = profile.pgp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [pgp] in its profile")
+    return Keyring(
+        folder=workspace.root / part.keyring,
+        program=part.program,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        signers=part.signers,
+        recipient=part.recipient,
+        sign_with=part.sign_with,
+    )
+
+
+def make_erp_folders(workspace: Workspace) -> PartnerFolders:
+    """The ERP's outbox; it has no inbox."""
+    outbox = workspace.root / (workspace.settings.erp.outbox or f"{workspace.settings.places.outbox}/ERP")
+    return PartnerFolders(
+        partner="ERP",
+        inboxes={},
+        outboxes={"production": outbox},
+        processing=workspace.var / "processing" / "ERP",
+        staging=workspace.var / "staging" / "ERP",
+        archive_root=workspace.var / "archive",
+        error=workspace.var / "error" / "ERP",
+        quarantine=workspace.var / "quarantine" / "ERP",
+        settle_seconds=0.0,
+        temporary=(),
     )
 
 
@@ -243,7 +363,15 @@ def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
         handlers.append(logging.StreamHandler())
     log = logging.getLogger("gateway")
     log.setLevel(logging.INFO)
-    log.handlers.clear()
+    stop_log()
     for handler in handlers:
         handler.setFormatter(JsonLines(secrets(workspace)))
         log.addHandler(handler)
+
+
+def stop_log() -> None:
+    """Close the log's files."""
+    log = logging.getLogger("gateway")
+    for handler in log.handlers:
+        handler.close()
+    log.handlers.clear()

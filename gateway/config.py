@@ -13,14 +13,14 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.documents import Policy, Warehouse
 from gateway.domain.items import Catalogue, Item
@@ -59,6 +59,7 @@ class MerchantPart(_Part):
     exchange_mode: Literal["auto", "separate", "native"] = "auto"
     exchange_prefix: str = "EXC"
     default_warehouse: str = ""
+    compare_hour: int = Field(default=2, ge=0, le=23)
     bonus_credit: Decimal = Decimal("0.00")
     store_credit_gateways: tuple[str, ...] = ("gift_card", "shopify_store_credit", "store_credit")
 
@@ -85,6 +86,7 @@ class LoopPart(_Part):
     base_url: str = "https://api.loopreturns.com"
     version: str = "2026-07"
     api_key: str = "env:GATEWAY_LOOP_API_KEY"
+    webhook_secret: str = "env:GATEWAY_LOOP_WEBHOOK_SECRET"
     calls_a_minute: int = 240
 
 
@@ -96,6 +98,7 @@ class ShopifyPart(_Part):
     token: str = "env:GATEWAY_SHOPIFY_TOKEN"
     client_id: str = "env:GATEWAY_SHOPIFY_CLIENT_ID"
     client_secret: str = "env:GATEWAY_SHOPIFY_CLIENT_SECRET"
+    webhook_secret: str = "env:GATEWAY_SHOPIFY_WEBHOOK_SECRET"
     compare_before_write: bool = True
 
 
@@ -122,7 +125,12 @@ class Periods(_Part):
     refunds_lag: float = 120.0
     import_orders: float = 300.0
     export_inventory: float = 900.0
+    compare_stock: float = 900.0
+    export_to_erp: float = 3600.0
     upkeep: float = 60.0
+    tell: float = 60.0
+    purge: float = 24 * 3600.0
+    compare_returns: float = 1800.0
     confirm_process: float = 60.0
     process_confirmation: float = 3600.0
     partial_wait: float = 72 * 3600.0
@@ -144,7 +152,10 @@ class SchedulePart(_Part):
     import_refunds: str = ""
     import_orders: str = ""
     export_inventory: str = ""
+    compare_returns: str = ""
     upkeep: str = ""
+    tell: str = ""
+    purge: str = ""
 
     @field_validator("*")
     @classmethod
@@ -167,6 +178,13 @@ class PlacesPart(_Part):
     templates: str = "templates"
 
 
+class ErpPart(_Part):
+    """Files for an ERP; no formats, no files."""
+
+    formats: tuple[Literal["csv", "xlsx"], ...] = ()
+    outbox: str = ""
+
+
 class DatabasePart(_Part):
     """The book; empty means the SQLite file in `var/`."""
 
@@ -179,6 +197,66 @@ class ServicePart(_Part):
     workers: int = 2
     partners: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8484"
+    webhook_listen: str = ""
+    hosts: tuple[str, ...] = ()
+    https: bool = False
+
+
+class TellPart(_Part):
+    """Who is told what, when and how."""
+
+    recap_at: str = "07:00"
+    recap_to: tuple[str, ...] = ()
+    alert_to: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    sender: str = ""
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: Literal["starttls", "ssl", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = "env:GATEWAY_SMTP_PASSWORD"
+    smtp_authorities: str = ""
+    repeat_hours: float = 24.0
+    group_seconds: float = 60.0
+    tasks: tuple[str, ...] = ("process not confirmed", "process refused", "in doubt", "defect", "failed step")
+
+    @field_validator("recap_at")
+    @classmethod
+    def _a_time(cls, value: str) -> str:
+        try:
+            time.fromisoformat(value)
+        except ValueError as fault:
+            raise ValueError(f'{value!r} is no time of day; write one like "07:00"') from fault
+        return value
+
+    @model_validator(mode="after")
+    def _can_mail(self) -> TellPart:
+        if (self.recap_to or self.alert_to) and not (self.smtp_host and self.sender):
+            raise ValueError("somebody is to be told by mail, so smtp_host and sender must be set")
+        if self.smtp_security == "none" and self.smtp_host not in ("", "127.0.0.1", "localhost", "::1"):
+            raise ValueError('smtp_security = "none" is for loopback addresses only: mail would travel readable; use "starttls" or "ssl"')
+        return self
+
+
+class AgingPart(_Part):
+    """After how long a return that does not move is shown."""
+
+    amber_days: float = 14.0
+    red_days: float = 28.0
+    not_sent_hours: float = 24.0
+    carrier_days: int = 3
+    undecided_hours: float = 24.0
+    unconfirmed_hours: float = 24.0
+    refund_hours: float = 72.0
+
+
+class RetentionPart(_Part):
+    """How long what is finished is kept, in days; 0 keeps it for ever."""
+
+    files: float = 180.0
+    records: float = 730.0
+    runs: float = 90.0
+    messages: float = 180.0
 
 
 class Settings(_Part):
@@ -189,9 +267,13 @@ class Settings(_Part):
     shopify: ShopifyPart
     database: DatabasePart = DatabasePart()
     places: PlacesPart = PlacesPart()
+    erp: ErpPart = ErpPart()
     periods: Periods = Periods()
     schedule: SchedulePart = SchedulePart()
     service: ServicePart = ServicePart()
+    tell: TellPart = TellPart()
+    aging: AgingPart = AgingPart()
+    retention: RetentionPart = RetentionPart()
     policy: PolicyPart = PolicyPart()
     warehouses: tuple[WarehousePart, ...]
     test_mode: bool = False
@@ -340,6 +422,7 @@ def override(found: dict[str, Any], environment: Mapping[str, str]) -> None:
         ("GATEWAY_LOOP_BASE_URL", "loop", "base_url"),
         ("GATEWAY_SHOPIFY_BASE_URL", "shopify", "base_url"),
         ("GATEWAY_UI_LISTEN", "service", "listen"),
+        ("GATEWAY_WEBHOOK_LISTEN", "service", "webhook_listen"),
     ):
         if environment.get(name):
             found.setdefault(part, {})[key] = environment[name]

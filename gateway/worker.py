@@ -21,6 +21,7 @@ from gateway.store.database import LeaseLostError
 from gateway.store.workqueue import Work
 
 SETTLE_SECONDS = 1.0
+QUIET = frozenset({"Upkeep", "TellPeople", "DailyRecap"})  # they run every minute and mostly find nothing: no line in the log for that
 
 
 @dataclass(slots=True)
@@ -156,6 +157,6 @@ def run_job(ctx: Context, name: str, **scope: object) -> Tally:
         else:
             events.resolve_alert(connection, "job failed", name, at=ctx.now())
             events.succeed(connection, name, at=ctx.now())
-    if name != "Upkeep" or trouble:
+    if name not in QUIET or trouble:
         ctx.log.info("job.ran", extra={"job": name, "run": run_id, **tally.counts, "trouble": trouble})
     return tally

@@ -24,7 +24,7 @@ from gateway.simulator.partner import Partner, make_944
 from gateway.simulator.server import Simulator
 from gateway.simulator.world import World, harbor_and_pine
 from gateway.store import database, effects, events, files, ledger, returns
-from gateway.views import cases
+from gateway.views import aging, cases
 from gateway.worker import Worker, run_job
 
 ROOT = Path(__file__).parent.parent
@@ -93,6 +93,7 @@ class Stage:
             "GATEWAY_SHOPIFY_TOKEN": self.simulator.shopify_token,
             "GATEWAY_CLOCK_FILE": str(self.clock_file),
             "GATEWAY_WORKSPACE": str(self.folder),
+            "GATEWAY_UI_LISTEN": "off",
             "PATH": os.environ.get("PATH", ""),
         }
         return found | ({"GATEWAY_DATABASE_URL": self.database_url} if self.database_url else {})
@@ -237,6 +238,13 @@ class Stage:
         """Open alerts."""
         with database.reading(self.ctx.engine) as connection:
             return [a for a in events.list_alerts(connection) if a["open"]]
+
+    def aging(self, step: str) -> list[dict[str, Any]]:
+        """What stands still at a step for too long."""
+        calendars = {name: profile.calendar.business for name, profile in self.ctx.profiles.items()}
+        with database.reading(self.ctx.engine) as connection:
+            found = aging.find_aging(connection, limits=self.ctx.limits, calendars=calendars, now=self.ctx.now())
+        return [row for row in found if row["step"] == step]
 
     def story(self, rma: int | str) -> list[str]:
         """The event words of a return."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime
+
 import click
 
 from gateway.cli.book import reading_book
-from gateway.cli.options import say_json, table, with_config, with_json
-from gateway.views import cases, records
+from gateway.cli.options import day, say_json, table, with_config, with_json
+from gateway.views import cases, lineage, records
 
 
 @click.command()
@@ -67,24 +70,31 @@ def find(text: str, config_path: str | None, as_json: bool) -> int:
 @click.command()
 @click.argument("rma")
 @click.option("--timeline", "with_timeline", is_flag=True, help="Every event as well.")
+@click.option(
+    "--lineage", "with_lineage", is_flag=True, help="Where every quantity and amount comes from, to the element of a file or the field of an answer."
+)
 @with_config
 @with_json
-def explain(rma: str, with_timeline: bool, config_path: str | None, as_json: bool) -> int:
+def explain(rma: str, with_timeline: bool, with_lineage: bool, config_path: str | None, as_json: bool) -> int:
     """Why a return was processed, flagged, held or skipped: the rule, the numbers, the file and line, the calls.
 
     \b
     Example:  gateway explain 77000003 --timeline
+              gateway explain 77000003 --lineage
     """
     with reading_book(config_path) as connection:
-        number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
+        number = cases.rma_of(connection, rma)
         sentences = cases.explain(connection, number)
-        whole = cases.story(connection, number)
+        whole = cases.story_if_known(connection, number)
+        figures = lineage.of_return(connection, number) if with_lineage else []
     if as_json:
-        say_json(whole | {"why": sentences})
+        say_json(whole | {"why": sentences} | ({"lineage": figures} if with_lineage else {}))
         return 0
     for sentence in sentences:
         click.echo(sentence)
-    if with_timeline:
+    for figure in figures:
+        click.echo(lineage.in_words(figure))
+    if with_timeline and whole:
         table(["when", "who", "what"], [[e["at"][:19].replace("T", " "), e["actor"], e["text"]] for e in whole["timeline"]])
     return 0
 
@@ -118,6 +128,9 @@ def trace(file: str, config_path: str | None, as_json: bool) -> int:
             )
         for line in one["receipts"]:
             click.echo(f"  receipt {line}")
+        for row in one["lineage"]:
+            led = [row["decision"], *row["calls"], *row["stock"], *row["credit"]] if row["counts"] else [row["why_not"]]
+            click.echo(f"  {row['place']}: {row['sku']} {row['good']} good, {row['second']} second → {' → '.join(filter(None, [row['ra'], *led]))}")
         for event in one["events"]:
             click.echo(f"  {event['at'][:19].replace('T', ' ')}  {event['text']}")
         if one["side_text"]:
@@ -147,13 +160,16 @@ def export(kind: str | None, config_path: str | None, as_json: bool) -> int:
 
 
 @click.command()
+@click.option("--from", "start", callback=day, help="Period: from this day (UTC); without it, the whole book.")
+@click.option("--to", "end", callback=day, help="Period: to this day (UTC), not included.")
 @with_config
 @with_json
-def verify(config_path: str | None, as_json: bool) -> int:
-    """Check the database, the audit seals, the archive's hashes, and that units, money and stock add up. Exit code 1 names what is broken.
+def verify(start: datetime | None, end: datetime | None, config_path: str | None, as_json: bool) -> int:
+    """Prove the book: database, audit seals, archive hashes, and that units, money and stock are conserved. Exit code 1 names what is broken.
 
     \b
     Example:  gateway verify
+              gateway verify --from 2026-11-01 --to 2026-12-01 --json
     """
     from gateway import bootstrap, config
     from gateway.views import health
@@ -161,13 +177,19 @@ def verify(config_path: str | None, as_json: bool) -> int:
     workspace = config.load(config_path)
     engine = bootstrap.open_book(workspace)
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
-    broken = health.verify(engine, folders)
+    found = health.prove(engine, folders, start=start, end=end, most_bonus=workspace.settings.merchant.bonus_credit)
     engine.dispose()
     if as_json:
-        say_json({"ok": not broken, "broken": broken})
-    else:
-        for text in broken:
-            click.echo(f"broken: {text}")
-        if not broken:
-            click.echo("Database, seals, archive, units, money and stock are in order.")
-    return 1 if broken else 0
+        say_json(found)
+        return 0 if found["ok"] else 1
+    proof = found["conservation"]
+    if sys.stdout.isatty() or found["ok"]:
+        table(["units", "count"], [[name.replace("_", " "), str(count)] for name, count in proof["units"].items()])
+        table(["money", "amount"], [[f"{name} {currency}", text] for currency, row in proof["money"].items() for name, text in row.items()])
+    for row in proof["exceptions"]:
+        click.echo(f"Loop's own amounts: {row['text']}")
+    for text in found["broken"]:
+        click.echo(f"broken: {text}")
+    if found["ok"]:
+        click.echo(f"Database, seals, archive, units, money and stock are in order ({proof['returns']} returns).")
+    return 0 if found["ok"] else 1

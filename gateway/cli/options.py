@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+MANY = 10
 
 with_config = click.option(
     "--config", "config_path", metavar="FILE", help="gateway.toml, or the folder it is in (default: $GATEWAY_WORKSPACE or here)."
@@ -42,6 +45,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     Console().print(drawn)
 
 
+def along(items: Sequence[T], what: str) -> Iterable[T]:
+    """The items, with a progress bar on a terminal when there are many."""
+    if len(items) < MANY or not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, console=Console(stderr=True), transient=True)
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask on a terminal; elsewhere `--yes` is the only way (R-202)."""
     if yes:
@@ -59,3 +72,14 @@ def actor() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "operator"
+
+
+def day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """A day or an instant as people write it; UTC unless it says otherwise."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as fault:
+        raise click.BadParameter(f"{value!r} is not a date like 2026-11-01 or 2026-11-01T08:00") from fault
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

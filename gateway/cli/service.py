@@ -25,8 +25,26 @@ JOBS = {
     "ShopifyImportRefunds": "import_refunds",
     "ShopifyImportOrders": "import_orders",
     "ShopifyExportInventory": "export_inventory",
+    "LoopCompareReturns": "compare_returns",
+    "CompareStock": "compare_stock",
+    "ExportToErp": "export_to_erp",
     "Upkeep": "upkeep",
+    "TellPeople": "tell",
+    "DailyRecap": "tell",
+    "Purge": "purge",
 }
+
+
+def _serve(workspace: config.Workspace, ctx: Context) -> Callable[[threading.Event], None] | None:
+    """Pages, health, metrics and webhooks where the settings want them."""
+    part = workspace.settings.service
+    if part.listen in ("", "off") and part.webhook_listen in ("", "off"):
+        return None
+    from gateway.cli.pages import make_desk
+    from gateway.web import serving
+
+    desk = make_desk(workspace, ctx)
+    return lambda stopping: serving.serve(desk, pages=part.listen, webhooks=part.webhook_listen, stopping=stopping)
 
 
 @click.command()
@@ -42,7 +60,7 @@ def run(config_path: str | None) -> int:
     running.stop_on_signals(stopping)
     try:
         with _started(workspace, stopping, to_terminal=True) as (ctx, owner, tell_ready):
-            running.run(_service(workspace, ctx, owner, stopping), tell_ready)
+            running.run(_service(workspace, ctx, owner, stopping), tell_ready, serve=_serve(workspace, ctx))
     except lock.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)
         return LOCKED

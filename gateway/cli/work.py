@@ -1,12 +1,11 @@
-"""Commands that do something: jobs by hand, and what people do with files and RAs."""
+"""Commands that do something: jobs by hand, and what people do with single files and receipts."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -21,7 +20,7 @@ from gateway.worker import run_alone
 
 
 @contextmanager
-def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], None]]]:
+def at_work(config_path: str | None) -> Iterator[tuple[Context, Callable[[], None]]]:
     """The gateway's surroundings, and a function that does what was queued unless a running service does it."""
     workspace = config.load(config_path)
     ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
@@ -38,11 +37,16 @@ def _gateway(config_path: str | None) -> Iterator[tuple[Context, Callable[[], No
         yield ctx, work_off
     finally:
         ctx.engine.dispose()
+        bootstrap.stop_log()
 
 
-def _day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+def a_day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """An instant of the command line: a day or a time in UTC, `today` or `yesterday`."""
     if value is None:
         return None
+    if value in ("today", "yesterday"):
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=value == "yesterday")
     try:
         found = datetime.fromisoformat(value)
     except ValueError as fault:
@@ -54,8 +58,8 @@ def _day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) ->
 @click.argument("name", type=click.Choice(list(SCHEDULED)))
 @click.option("--rma", help="Only this RMA (Loop jobs).")
 @click.option("--order", help="Only this order, by name or id (Shopify jobs).")
-@click.option("--from", "start", callback=_day, help="Range: from this day (UTC).")
-@click.option("--to", "end", callback=_day, help="Range: to this day (UTC).")
+@click.option("--from", "start", callback=a_day, help="Range: from this day (UTC).")
+@click.option("--to", "end", callback=a_day, help="Range: to this day (UTC).")
 @with_config
 @with_json
 def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -68,7 +72,7 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
               gateway job ShopifyImportRefunds --from 2026-11-01 --to 2026-11-08
     """
     scope: dict[str, object] = {key: value for key, value in {"rma": rma, "order": order, "start": start, "end": end}.items() if value is not None}
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         owner = bootstrap.owner_name(config.load(config_path))
         try:
             tally = run_alone(ctx, name, owner=owner, scope=scope)
@@ -84,7 +88,8 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
     return 2 if tally.failed else 0
 
 
-def _show(prospect: Prospect, *, as_json: bool) -> None:
+def show_prospect(prospect: Prospect, *, as_json: bool) -> None:
+    """What would happen, in words or as JSON."""
     if as_json:
         say_json(actions.plain(prospect))
         return
@@ -100,50 +105,9 @@ def _show(prospect: Prospect, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--partner", required=True, help="As if this partner had sent it.")
-@with_config
-@with_json
-def preview(path: Path, partner: str, config_path: str | None, as_json: bool) -> int:
-    """What a file is, what it says in business words, and what would happen, without taking it.
-
-    \b
-    Example:  gateway preview receipt.edi --partner ATLAS
-    """
-    with _gateway(config_path) as (ctx, _):
-        _show(actions.preview(ctx, partner=partner.upper(), path=path.resolve(), content=path.read_bytes()), as_json=as_json)
-    return 0
-
-
-@click.command()
-@click.argument("file_id", type=int)
-@click.option("--accept-control", is_flag=True, help="Accept a repeated interchange number with new content.")
-@with_dry_run
-@with_yes
-@with_config
-@with_json
-def replay(file_id: int, accept_control: bool, dry_run: bool, yes: bool, config_path: str | None, as_json: bool) -> int:
-    """Handle an inbound file of the book again, by its number (see `gateway trace`). An effect that has happened is not repeated.
-
-    \b
-    Example:  gateway replay 17 --dry-run
-    """
-    with _gateway(config_path) as (ctx, work_off):
-        if not dry_run:
-            confirm(f"Handle file {file_id} again?", yes=yes)
-        prospect = actions.replay(ctx, file_id=file_id, dry_run=dry_run, accept_control=accept_control, actor=actor())
-        work_off()
-    if dry_run:
-        _show(prospect, as_json=as_json)
-    else:
-        say_json({"file": file_id, "queued": True}) if as_json else click.echo(f"{prospect.name} is handled again.")
-    return 0
-
-
-@click.command()
 @click.argument("ra", required=False)
 @click.option("--partner", help="All documents sent to this partner …")
-@click.option("--since", callback=_day, help="… since this day (UTC).")
+@click.option("--since", callback=a_day, help="… since this day (UTC); `yesterday` is understood.")
 @with_dry_run
 @with_yes
 @with_config
@@ -155,11 +119,11 @@ def resend(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     \b
     Example:  gateway resend RA77000001
-              gateway resend --partner ATLAS --since 2026-11-22 --yes
+              gateway resend --partner ATLAS --since yesterday --yes
     """
     if bool(ra) == bool(partner):
         raise click.UsageError("name an RA, or --partner with --since")
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         chosen = actions.find_resendable(ctx, ra=ra, partner=partner, since=since)
         names = [f.name for f in chosen]
         if not dry_run and chosen:
@@ -188,7 +152,7 @@ def attach(receipt_id: int, ra: str | None, yes: bool, config_path: str | None, 
     Example:  gateway attach 12
               gateway attach 12 RA77000004
     """
-    with _gateway(config_path) as (ctx, work_off):
+    with at_work(config_path) as (ctx, work_off):
         if ra is None:
             found: list[dict[str, Any]] = [
                 {"ra": c.ra, "rma": c.rma, "score": c.score, "evidence": list(c.evidence)} for c in actions.candidates(ctx, receipt_id=receipt_id)
@@ -202,77 +166,4 @@ def attach(receipt_id: int, ra: str | None, yes: bool, config_path: str | None, 
         actions.attach(ctx, receipt_id=receipt_id, ra=ra, actor=actor())
         work_off()
     say_json({"receipt": receipt_id, "ra": ra}) if as_json else click.echo(f"Receipt {receipt_id} belongs to {ra} now.")
-    return 0
-
-
-@click.command()
-@click.argument("ra")
-@click.option("--reason", required=True, help="Why.")
-@with_config
-@with_json
-def hold(ra: str, reason: str, config_path: str | None, as_json: bool) -> int:
-    """Keep an RA from being sent.
-
-    \b
-    Example:  gateway hold RA77000001 --reason "address being checked"
-    """
-    with _gateway(config_path) as (ctx, _):
-        actions.hold(ctx, ra=ra, reason=reason, actor=actor())
-    say_json({"ra": ra, "held": True}) if as_json else click.echo(f"{ra} is held.")
-    return 0
-
-
-@click.command()
-@click.argument("ra")
-@with_config
-@with_json
-def release(ra: str, config_path: str | None, as_json: bool) -> int:
-    """Let a held RA go on.
-
-    \b
-    Example:  gateway release RA77000001
-    """
-    with _gateway(config_path) as (ctx, work_off):
-        actions.release(ctx, ra=ra, actor=actor())
-        work_off()
-    say_json({"ra": ra, "held": False}) if as_json else click.echo(f"{ra} goes on.")
-    return 0
-
-
-@click.command()
-@click.argument("step")
-@with_yes
-@with_config
-@with_json
-def retry(step: str, yes: bool, config_path: str | None, as_json: bool) -> int:
-    """Repeat a failed step: an effect by its number, or a queued job as JOB:KEY (both stand in the work list's advice).
-
-    \b
-    Example:  gateway retry 31
-              gateway retry translate:17
-    """
-    with _gateway(config_path) as (ctx, work_off):
-        confirm(f"Try {step} again?", yes=yes)
-        said = actions.retry(ctx, step=step, actor=actor())
-        work_off()
-    say_json({"step": step, "said": said}) if as_json else click.echo(said)
-    return 0
-
-
-@click.command()
-@click.argument("ra")
-@click.option("--reason", required=True, help="Why.")
-@with_yes
-@with_config
-@with_json
-def close(ra: str, reason: str, yes: bool, config_path: str | None, as_json: bool) -> int:
-    """Close an RA by hand; what has not come counts as not returned, Loop is not called.
-
-    \b
-    Example:  gateway close RA77000001 --reason "parcel lost, refunded by hand"
-    """
-    with _gateway(config_path) as (ctx, _):
-        confirm(f"Close {ra}?", yes=yes)
-        actions.close(ctx, ra=ra, reason=reason, actor=actor())
-    say_json({"ra": ra, "closed": True}) if as_json else click.echo(f"{ra} is closed.")
     return 0

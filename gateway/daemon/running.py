@@ -15,7 +15,8 @@ from types import FrameType
 
 from gateway.daemon import notify
 from gateway.daemon.holding import Holding
-from gateway.daemon.loops import LOOK_SECONDS, LOOPS, STUCK_SECONDS, Service, plan, take, watch
+from gateway.daemon.loops import LOOK_SECONDS, LOOPS, STUCK_SECONDS, Loop, Service, plan, take, watch
+from gateway.daemon.syncing import sync_all
 from gateway.errors import GatewayError, TemporaryError
 from gateway.jobs import SCHEDULED
 from gateway.jobs.context import Context, Tally
@@ -60,7 +61,7 @@ def run(service: Service, tell_ready: Callable[[bool], None], *, serve: Callable
 
 
 def _threads(service: Service, serve: Callable[[threading.Event], None] | None) -> Iterator[threading.Thread]:
-    for loop in LOOPS:
+    for loop in (*LOOPS, Loop("sftp", sync_all)):
         for number in range(loop.threads or service.workers):
             name = f"{loop.name}-{number}" if loop.threads != 1 else loop.name
             yield threading.Thread(target=repeat, args=(service, lambda step=loop.step: step(service)), name=name, daemon=True)

@@ -121,7 +121,7 @@ def _apply_rules(rma: Return, standings: Sequence[Standing], authorizations: Seq
             worth = "of unknown value" if value is None else f"worth {value:.2f} {rma.currency}"
             limit = "" if rule.up_to is None else f", up to {rule.up_to:.2f} {rule.currency}"
             if rule.covers(value, rma.currency):
-                yield rule.action, f"{trouble} {worth}{limit}"
+                yield rule.action, "" if rule.action == Action.FLAG else f"{trouble} {worth}{limit}"
             else:
                 yield Action.FLAG, f"{trouble} {worth} is beyond {rule.up_to:.2f} {rule.currency}"
 

@@ -22,11 +22,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from gateway import bootstrap, config, folders
+from gateway import bootstrap, config
 from gateway.clients.session import Session
 from gateway.daemon import loops, running
 from gateway.edi import dictionary
 from gateway.edi.x12 import DEFAULT
+from gateway.folders import durable, exchange, packing, partner
 
 CALLS = ("fsync", "write", "rename", "open")
 CODES = {"fsync": errno.EIO, "write": errno.ENOSPC, "rename": errno.EACCES, "open": errno.EMFILE}
@@ -107,14 +108,16 @@ def interpose(points: Points, engine: Engine) -> None:
     os.rename = points.around(os.rename, "rename")
     os.replace = points.around(os.replace, "rename")
     os.fsync = points.around(os.fsync, "fsync")
-    folders.rename_new = points.around(folders.rename_new)
-    plain = folders._rename_noreplace  # the system call below `rename_new`, so that its error is put into words as a real one is
+    renamed = points.around(durable.rename_new)
+    for module in (durable, partner, packing, exchange):
+        module.rename_new = renamed  # type: ignore[attr-defined]  # each has it by name
+    plain = durable._rename_noreplace  # the system call below `rename_new`, so that its error is put into words as a real one is
 
     def rename_counted(source: Path, target: Path) -> bool:
         points.maybe_fail("rename")
         return plain(source, target)
 
-    folders._rename_noreplace = rename_counted
+    durable._rename_noreplace = rename_counted
     opened = Path.open
 
     def open_counted(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:

@@ -8,8 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.jobs import decisions, intake, inventory, loop, loop_effects, orders, receipts, refunds, transmission, upkeep
+from gateway.jobs import (
+    comparing,
+    decisions,
+    erp,
+    intake,
+    inventory,
+    keeping,
+    loop,
+    loop_effects,
+    orders,
+    receipts,
+    refunds,
+    stock,
+    telling,
+    transmission,
+    unpacking,
+    upkeep,
+)
 from gateway.jobs.context import Context, Tally
+from gateway.jobs.pausing import pausing
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
     "LoopImportReturnAuthorizations": loop.import_return_authorizations,
@@ -18,18 +36,25 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
     "ShopifyImportRefunds": refunds.import_refunds,
     "ShopifyImportOrders": orders.import_orders,
     "ShopifyExportInventory": inventory.export_inventory,
+    "CompareStock": stock.compare_stock,
+    "ExportToErp": erp.export_to_erp,
+    "LoopCompareReturns": comparing.compare_returns,
     "Upkeep": upkeep.upkeep,
+    "TellPeople": telling.tell_people,
+    "DailyRecap": telling.daily_recap,
+    "Purge": keeping.purge,
 }
 
 QUEUED: dict[str, Callable[[Context, str], object]] = {
-    "translate": intake.translate_file,
-    "shelve": intake.shelve_file,
+    "translate": pausing(unpacking.translate, "processing"),
+    "shelve": pausing(intake.shelve_file, "archive"),
     "match": receipts.match_receipts,
     "transmit": transmission.transmit_authorization,
     "cancel": transmission.cancel_authorization,
-    "deliver": transmission.deliver_file,
+    "deliver": pausing(transmission.deliver_file, "outbox"),
     "decide": decisions.decide,
     "confirm": loop_effects.confirm,
+    "message": telling.deliver_message,
     "effect.loop": loop_effects.perform_effect,
     "effect.shopify": inventory.perform_effect,
 }

@@ -23,7 +23,7 @@ from gateway.jobs import intake, receipts
 from gateway.jobs.context import Context
 from gateway.jobs.decisions import decide_within
 from gateway.jobs.reading import Reading, StopFileError
-from gateway.store import database, effects, events, files, returns, workqueue
+from gateway.store import database, effects, events, files, messages, returns, workqueue
 from gateway.store.files import File
 
 
@@ -131,6 +131,8 @@ def _take_again(ctx: Context, file_id: int, *, accept_control: bool, actor: str)
         file = files.load(connection, file_id)
         if file is None or file.direction != "in":
             raise UnknownFileError(f"file {file_id} is not an inbound file of the book")
+        if file.state in ("purging", "purged"):
+            raise PermanentError(f"{file.name} is no longer kept (retention.files); ask the partner to send it again")
         if file.state != "shelved":
             raise PermanentError(f"{file.name} is still being handled ({file.state}); try again in a moment")
         if accept_control:
@@ -193,7 +195,7 @@ def _await_again(ctx: Context, connection: Connection, file: File, actor: str) -
     """A rejected or overdue document that is sent again awaits its acknowledgement again."""
     for row in files.documents_in(connection, file.id):
         if row["acknowledgement"] in ("rejected", "overdue"):
-            due = ctx.soon(ctx.profiles[file.partner].send.acknowledgement_hours * 3600)
+            due = ctx.profiles[file.partner].acknowledge_by(ctx.now())
             files.change_document(connection, row["id"], acknowledgement="awaiting", reason="", expected_by=due)
             events.close_tasks(connection, kind="rejected by partner", subject=row["ra"] or "", because=f"sent again by {actor}", at=ctx.now())
         held = returns.load_authorization(connection, row["ra"]) if row["ra"] else None
@@ -219,8 +221,8 @@ def candidates(ctx: Context, *, receipt_id: int) -> list[matching.Candidate]:
         return receipts.propose(connection, held.document, now=ctx.now())
 
 
-def attach(ctx: Context, *, receipt_id: int, ra: str, actor: str) -> None:
-    """Bring an unmatched receipt to an RA; from there it follows the normal path (R-094)."""
+def attach(ctx: Context, *, receipt_id: int, ra: str, actor: str, reason: str = "") -> str:
+    """Bring an unmatched receipt to an RA; from there it follows the normal path (R-094). `corrections.detach` undoes it."""
     with database.writing(ctx.engine) as connection:
         held = returns.load_receipt(connection, receipt_id)
         target = returns.load_authorization(connection, ra)
@@ -229,39 +231,62 @@ def attach(ctx: Context, *, receipt_id: int, ra: str, actor: str) -> None:
         if target is None:
             raise UnknownNumberError(f"{ra} is not in the book")
         returns.set_receipt(connection, receipt_id, state="applied", ra=ra, reason=f"attached by {actor}")
+        said = f"receipt {held.document.receipt_no} attached to {ra}" + _because(reason)
+        events.note(connection, "receipt.attached", said, at=ctx.now(), rma=target.document.rma, ra=ra, file_id=held.file_id, actor=actor)
         subject = f"{held.document.partner} {held.document.receipt_no}"
         events.close_tasks(connection, kind="unmatched receipt", subject=subject, because=f"attached to {ra} by {actor}", at=ctx.now())
         receipts.matched(ctx, connection, target, held.document, file_id=held.file_id)
+    return said
 
 
-def hold(ctx: Context, *, ra: str, reason: str, actor: str) -> None:
-    """Keep an RA from being sent."""
-    _move(ctx, ra, RaState.HELD, f"held by {actor}: {reason}", actor)
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""
 
 
-def release(ctx: Context, *, ra: str, actor: str) -> None:
-    """Let a held RA go on."""
-    _move(ctx, ra, RaState.QUEUED, "", actor)
+def hold(ctx: Context, *, ra: str, reason: str, actor: str) -> str:
+    """Keep an RA from being sent; one that is with the partner already is kept from being decided."""
     with database.writing(ctx.engine) as connection:
-        workqueue.enqueue(connection, "transmit", ra, due_at=ctx.now())
+        held = _known(connection, ra)
+        words = f"held by {actor}: {reason}"
+        if held.state in lifecycle.DECIDED or held.state in lifecycle.ENDED:
+            raise PermanentError(f"{ra} is {held.state.value}: there is nothing left to hold")
+        if held.state in lifecycle.TRANSMITTED:
+            returns.set_hold(connection, ra, words)
+        else:
+            returns.advance(connection, ra, RaState.HELD, hold=words)
+        facts = {"before": held.hold or held.state.value, "after": words}
+        events.note(connection, "ra.held", f"{ra} {words}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts)
+    return f"{ra} is held"
 
 
-def _move(ctx: Context, ra: str, state: RaState, hold_reason: str, actor: str) -> None:
+def release(ctx: Context, *, ra: str, actor: str, reason: str = "") -> str:
+    """Let a held RA go on, from where it stands."""
     with database.writing(ctx.engine) as connection:
-        held = returns.load_authorization(connection, ra)
-        if held is None:
-            raise UnknownNumberError(f"{ra} is not in the book")
-        returns.advance(connection, ra, state, hold=hold_reason)
-        word = "ra.held" if state == RaState.HELD else "ra.released"
-        events.note(connection, word, f"{ra} {hold_reason or 'released'}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor)
+        held = _known(connection, ra)
+        if held.state in lifecycle.TRANSMITTED:
+            returns.set_hold(connection, ra, "")
+            workqueue.enqueue(connection, "decide", held.document.rma, due_at=ctx.now())
+        else:
+            returns.advance(connection, ra, RaState.QUEUED, hold="")
+            workqueue.enqueue(connection, "transmit", ra, due_at=ctx.now())
+        facts = {"before": held.hold or held.state.value, "after": "released"}
+        events.note(
+            connection, "ra.released", f"{ra} released{_because(reason)}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts
+        )
+    return f"{ra} goes on"
 
 
-def close(ctx: Context, *, ra: str, reason: str, actor: str) -> None:
+def _known(connection: Connection, ra: str) -> returns.HeldAuthorization:
+    held = returns.load_authorization(connection, ra)
+    if held is None:
+        raise UnknownNumberError(f"{ra} is not in the book; `gateway find` looks for other identifiers")
+    return held
+
+
+def close(ctx: Context, *, ra: str, reason: str, actor: str) -> str:
     """Close an RA by hand: units that did not come are not returned; Loop is not called (R-143)."""
     with database.writing(ctx.engine) as connection:
-        held = returns.load_authorization(connection, ra)
-        if held is None:
-            raise UnknownNumberError(f"{ra} is not in the book")
+        held = _known(connection, ra)
         missing = {row["sku"]: row["expected"] - row["good"] - row["second"] for row in returns.lines_of(connection, ra)}
         returns.close_missing(connection, ra, missing)
         if not lifecycle.may(held.state, RaState.CLOSED):
@@ -272,17 +297,37 @@ def close(ctx: Context, *, ra: str, reason: str, actor: str) -> None:
         events.note(connection, "ra.closed", text, at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts={"before": held.state.value})
         for kind in ("not sendable", "edited return", "rejected by partner"):
             events.close_tasks(connection, kind=kind, rma=held.document.rma, because=text, at=ctx.now())
+    return f"{ra} is closed"
 
 
-def retry(ctx: Context, *, step: str, actor: str) -> str:
+def retry(ctx: Context, *, step: str, actor: str, reason: str = "") -> str:
     """Repeat a failed step: an effect by its number (looked up first when it is in doubt), a job as `job:key`, or `refund:ID`."""
     job, _, key = step.rpartition(":")
     with database.writing(ctx.engine) as connection:
         if not job or job == "effect":
-            return _retry_effect(ctx, connection, int(key), actor)
+            return _retry_effect(ctx, connection, _number(key), f"{actor}{_because(reason)}")
+        if job == messages.QUEUE:
+            return _send_again(ctx, connection, _number(key), actor)
+        events.note(connection, "step.retried", f"{job} {key} tried again{_because(reason)}", at=ctx.now(), actor=actor)
         workqueue.enqueue(connection, job, key, due_at=ctx.now())
         events.close_tasks(connection, kind="failed step", subject=f"{job} {key}", because=f"tried again by {actor}", at=ctx.now())
     return f"{job} {key} is queued"
+
+
+def _send_again(ctx: Context, connection: Connection, number: int, actor: str) -> str:
+    if not messages.send_again(connection, number, at=ctx.now()):
+        return f"message {number} was sent, is on its way or is not in the book; it is not sent again"
+    subject = f"message {number}"
+    events.resolve_alert(connection, "message in doubt", subject, at=ctx.now())
+    events.close_tasks(connection, kind="message refused", subject=subject, because=f"sent again by {actor}", at=ctx.now())
+    events.note(connection, "message.retried", f"Message {number} is sent again", at=ctx.now(), actor=actor, facts={"message": number})
+    return f"message {number} is queued"
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise UnknownNumberError(f"{text!r} is no effect's number; write the number, or a job as JOB:KEY")
+    return int(text)
 
 
 def _retry_effect(ctx: Context, connection: Connection, effect_id: int, actor: str) -> str:
@@ -291,6 +336,8 @@ def _retry_effect(ctx: Context, connection: Connection, effect_id: int, actor: s
         raise UnknownNumberError(f"effect {effect_id} is not in the book")
     if effect.state == effects.EffectState.CONFIRMED:
         return f"effect {effect_id} ({effect.kind} on {effect.target}) is confirmed; it is not repeated"
+    if effect.cause.startswith(effects.WITHDRAWN):
+        return f"effect {effect_id} ({effect.kind} on {effect.target}) was {effect.cause}; the return was decided again, and this one never goes out"
     queue = f"effect.{effect.kind.partition('.')[0]}"
     asked = any(task["subject"] == f"effect {effect_id}" for task in events.open_tasks(connection, kind="in doubt"))
     if effect.state == effects.EffectState.IN_DOUBT and not asked:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import Engine
 
 from gateway.clients.loop import Loop
+from gateway.clients.mail import Letter
+from gateway.clients.session import Outcome
+from gateway.clients.sftp import Address
 from gateway.clients.shopify import Shopify
 from gateway.domain.authorizing import Places
 from gateway.domain.documents import Policy
 from gateway.errors import GatewayError
 from gateway.folders import PartnerFolders
 from gateway.mapping.profiles import Profile
+from gateway.views.aging import Limits
+
+ERP = "ERP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,31 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """Who is told what, when, and by what way; `post` sends one letter."""
+
+    merchant: str
+    recap_at: time
+    recap_to: tuple[str, ...]
+    alert_to: tuple[str, ...]
+    channels: tuple[str, ...]
+    repeat_hours: float
+    group_seconds: float
+    tasks: frozenset[str]
+    post: Callable[[Letter], Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is finished is kept, in days; 0 is for ever."""
+
+    files: float
+    records: float
+    runs: float
+    messages: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The surroundings of a job."""
 
@@ -49,12 +80,23 @@ class Context:
     places: Places
     policy: Policy
     timing: Timing
+    telling: Telling
+    limits: Limits
+    retention: Retention
     import_from: datetime
     default_warehouse: str
     compare_before_write: bool
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+    compare_hour: int = 2
+    erp_formats: tuple[str, ...] = ()
+    erp_folders: PartnerFolders | None = None
+    servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
+
+    def outgoing(self, partner: str) -> PartnerFolders:
+        """The folders into which a file for a partner, or for the ERP, goes."""
+        return self.erp_folders if partner == ERP and self.erp_folders else self.folders[partner]
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

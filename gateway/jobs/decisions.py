@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
 from gateway.clients.loop import LONGEST_NOTE
 from gateway.domain import lifecycle, receiving
-from gateway.domain.documents import Return
+from gateway.domain.documents import ZERO, Authorization, Return
 from gateway.domain.lifecycle import RaState
 from gateway.domain.receiving import Standing, Verdict
 from gateway.errors import GatewayError
-from gateway.jobs import effecting
+from gateway.jobs import effecting, grading
 from gateway.jobs.context import Context, Tally
-from gateway.mapping import outbound
-from gateway.store import database, events, files, returns
+from gateway.mapping import notes
+from gateway.store import database, effects, events, files, returns
 from gateway.store.returns import HeldAuthorization
 
 
@@ -65,15 +66,32 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
     waited = rma in returns.waited_out(connection, now=ctx.now())
     documents = [ra.document for ra in ras]
     decision = receiving.decide(held.document, standings, authorizations=documents, policy=ctx.policy, waited_out=waited)
-    if decision.verdict == Verdict.WAIT:
-        return decision.sentences[0]
-    inputs = _inputs(connection, ras)
+    not_yet = _not_yet(ctx, connection, held.document, ras, decision)
+    if not_yet:
+        return not_yet
+    inputs = _inputs(connection, ras, standings)
     if not returns.save_decision(connection, rma, decision, inputs=inputs, settings_version=ctx.policy.version, at=ctx.now()):
         return "decided already"
     text = f"{decision.verdict.value}: {'; '.join(decision.sentences)} (rule: {decision.rule})"
     events.note(connection, "return.decided", text, at=ctx.now(), rma=rma, facts={"reasons": [str(r) for r in decision.reasons], "inputs": inputs})
     _ask_loop(ctx, connection, held.document, ras, standings)
     return text
+
+
+def _not_yet(ctx: Context, connection: Connection, rma: Return, ras: Sequence[HeldAuthorization], decision: receiving.Decision) -> str:
+    """Why a decision is not made yet: the rest is waited for, a person holds it, or somebody put the return into review in Loop; empty when it is."""
+    if decision.verdict == Verdict.WAIT:
+        return decision.sentences[0]
+    kept = next((ra for ra in ras if ra.hold.startswith("held by ")), None)
+    if kept:
+        return f"{kept.document.ra} is {kept.hold}"
+    if rma.state == "review" and decision.verdict != Verdict.FLAG:
+        text = f"RMA {rma.rma} would be processed ({'; '.join(decision.sentences)}), but it is in review in Loop, and not by us"
+        advice = "review it in Loop Admin: put back to open it is processed by itself; processed there the gateway follows"
+        events.open_task(connection, "in review in Loop", rma.rma, text, at=ctx.now(), rma=rma.rma, advice=advice)
+        return "the return is in review in Loop"
+    events.close_tasks(connection, kind="in review in Loop", rma=rma.rma, because="decided", at=ctx.now())
+    return ""
 
 
 def stand(connection: Connection, ra: HeldAuthorization) -> Standing:
@@ -97,8 +115,9 @@ def _show_progress(ctx: Context, connection: Connection, ras: Sequence[HeldAutho
             events.note(connection, f"ra.{wanted.name.lower().replace('_', '-')}", text, at=ctx.now(), rma=ra.document.rma, ra=ra.document.ra)
 
 
-def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[dict[str, object]]:
+def _inputs(connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> list[dict[str, object]]:
     """What a decision rests on: RA versions, receipts, files and lines (R-099)."""
+    units = {standing.ra: [standing.received, standing.expected] for standing in standings}
     found: list[dict[str, object]] = []
     for ra in ras:
         for receipt in returns.receipts_of(connection, ra.document.ra):
@@ -108,6 +127,9 @@ def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[di
                     "ra": ra.document.ra,
                     "version": ra.document.version,
                     "receipt": receipt.document.receipt_no,
+                    "units": units.get(ra.document.ra, [0, 0]),
+                    "missing_value": str(worth_missing(ra.document, standings)),
+                    "file_id": receipt.file_id,
                     "file": file.name if file else "",
                     "position": receipt.document.position,
                     "lines": [
@@ -118,26 +140,36 @@ def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[di
     return found
 
 
+def worth_missing(ra: Authorization, standings: Sequence[Standing]) -> Decimal:
+    """What the units of an RA that did not come are worth, tax included."""
+    missing = {line.sku: line.missing for standing in standings if standing.ra == ra.ra for line in standing.lines}
+    return sum(((line.value + line.tax) * missing.get(line.sku, 0) / line.quantity for line in ra.lines), ZERO).quantize(ZERO)
+
+
 def _ask_loop(ctx: Context, connection: Connection, rma: Return, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> None:
     decided = returns.load_decision(connection, rma.rma)
     decision: receiving.Decision = decided["decision"] if decided else None  # type: ignore[assignment]
-    facts = {**receipt_facts(ctx, connection, ras, standings), "facts": "; ".join([*decision.sentences, *decision.candidates])}
+    facts = receipt_facts(connection, ras, standings)
+    round_ = str(1 + effects.withdrawn_calls(connection, rma.rma))
+    grading.tell_grades(ctx, connection, rma.rma, ras, round_=round_)
     if decision.verdict == Verdict.PROCESS:
         details = {"Warehouse receipt": facts["receipts"], "RA": facts["ra"], "Received on": facts["received_on"]}
-        effecting.intend(ctx, connection, "loop.process", rma.rma, "1", {"details": details})
+        effecting.intend(ctx, connection, "loop.process", rma.rma, round_, {"details": details})
     elif decision.verdict == Verdict.REMOVE:
-        effecting.intend(ctx, connection, "loop.remove", rma.rma, "1", {"units": list(decision.remove_units)})
+        effecting.intend(ctx, connection, "loop.remove", rma.rma, round_, {"units": list(decision.remove_units)})
     else:
-        note = outbound.words(ctx.template("note.flagged.txt.j2"), facts, longest=LONGEST_NOTE)
-        effecting.intend(ctx, connection, "loop.note", rma.rma, "flagged", {"content": note})
-        effecting.intend(ctx, connection, "loop.flag", rma.rma, "1", {})
+        told = [*decision.sentences, *decision.candidates]
+        note = notes.write(ctx.template("note.flagged.txt.j2"), facts, told, longest=LONGEST_NOTE)
+        effecting.intend(ctx, connection, "loop.note", rma.rma, "flagged" if round_ == "1" else f"flagged {round_}", {"content": note})
+        effecting.intend(ctx, connection, "loop.flag", rma.rma, round_, {})
 
 
-def receipt_facts(ctx: Context, connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> dict[str, str]:
+def receipt_facts(connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> dict[str, str]:
+    """What every note about a receipt names: RA, receipt, warehouse and day."""
     receipts = [r.document for ra in ras for r in returns.receipts_of(connection, ra.document.ra)]
     return {
-        "ra": ", ".join(ra.document.ra for ra in ras),
-        "receipts": ", ".join(dict.fromkeys(r.receipt_no for r in receipts)),
-        "warehouse": ", ".join(dict.fromkeys(s.warehouse for s in standings)),
+        "ra": notes.numbers([ra.document.ra for ra in ras]),
+        "receipts": notes.numbers([r.receipt_no for r in receipts]),
+        "warehouse": notes.numbers([s.warehouse for s in standings]),
         "received_on": max((r.received_on.isoformat() for r in receipts), default=""),
     }

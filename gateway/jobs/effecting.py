@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from gateway.clients.session import AccessDeniedError, Kind, Outcome
 from gateway.errors import PermanentError, TemporaryError
 from gateway.jobs.context import Context
-from gateway.store import database, effects, events
+from gateway.store import database, effects, events, returns
 from gateway.store.effects import Effect, EffectState
 
 __all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "intend", "load", "perform"]
@@ -162,8 +162,21 @@ def _tell(ctx: Context, connection: Connection, effect: Effect, word: str, text:
 
 
 def intend(ctx: Context, connection: Connection, kind: str, rma: str, version: str, payload: dict[str, object]) -> None:
-    """Write an intent on a return into the caller's transaction, and queue it; once per kind, return and version."""
+    """Write an intent on a return into the caller's transaction, and queue it; once per kind, return and version.
+
+    Nothing is asked of anyone about a return that a partner is to receive which is not live yet (A-130).
+    """
+    tried = [ra.document for ra in returns.authorizations_of(connection, rma) if not _is_live(ctx, ra.document.partner)]
+    if tried:
+        text = f"{kind.replace('loop.', '')} left out: {tried[0].partner} is in testing"
+        events.note_once(connection, "test.effect", text, at=ctx.now(), rma=rma)
+        return
     effects.intend(connection, kind=kind, target=rma, version=version, payload={**payload, "rma": rma}, now=ctx.now())
+
+
+def _is_live(ctx: Context, partner: str) -> bool:
+    profile = ctx.profiles.get(partner)
+    return profile is None or profile.is_live
 
 
 def load(ctx: Context, key: str) -> Effect:

@@ -18,7 +18,7 @@ from gateway.domain.documents import Authorization, Return
 from gateway.domain.lifecycle import RaState
 from gateway.jobs import effecting, loop_effects
 from gateway.jobs.context import Context, Tally
-from gateway.mapping import outbound
+from gateway.mapping import notes
 from gateway.store import database, events, files, returns, workqueue
 from gateway.store.returns import HeldAuthorization, HeldReturn
 
@@ -81,10 +81,11 @@ def _take_page(ctx: Context, page: Sequence[Return | BadReturn], tally: Tally, *
                 tally.fail(entry.rma, entry.why)
                 events.open_task(connection, "unreadable return", entry.rma, entry.why, at=ctx.now(), rma=entry.rma)
                 continue
-            _take_return(ctx, connection, entry, tally, asked_for=asked_for)
+            take_return(ctx, connection, entry, tally, asked_for=asked_for)
 
 
-def _take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally, *, asked_for: bool) -> None:
+def take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally, *, asked_for: bool) -> None:
+    """Take over one return as Loop shows it: made new, changed, or passed over with the reason."""
     known = returns.load_return(connection, rma.rma)
     if known is None:
         why = _not_imported(ctx, rma, asked_for=asked_for)
@@ -139,7 +140,9 @@ def _make(ctx: Context, connection: Connection, ra: Authorization, *, hold: bool
     returns.save_authorization(connection, ra, state=RaState.HELD if hold else RaState.IMPORTED, at=ctx.now(), hold=reason)
     text = f"{ra.ra} made for {ra.warehouse}: " + ", ".join(f"{line.quantity} x {line.sku}" for line in ra.lines)
     events.note(connection, "ra.made", text, at=ctx.now(), rma=ra.rma, ra=ra.ra, facts={"value": str(ra.value)})
-    content = outbound.words(ctx.template("note.authorized.txt.j2"), {"ra": ra, "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M}"}, longest=LONGEST_NOTE)
+    told = [f"{line.quantity} x {line.sku}" for line in ra.lines]
+    values = {"ra": ra, "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M}"}
+    content = notes.write(ctx.template("note.authorized.txt.j2"), values, told, longest=LONGEST_NOTE)
     effecting.intend(ctx, connection, "loop.note", ra.rma, f"made {ra.ra}", {"content": content, "ra": ra.ra})
     if not hold:
         workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
@@ -170,6 +173,7 @@ def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return
         loop_effects.end_instant_exchange(ctx, connection, rma)
     else:
         _reopen(ctx, connection, held, rma)
+        workqueue.enqueue(connection, "decide", rma.rma, due_at=ctx.now())
         if rma.units != known.document.units:
             _change(ctx, connection, held, rma)
 
@@ -213,6 +217,13 @@ def _change(ctx: Context, connection: Connection, held: list[HeldAuthorization],
     for warehouse, ra in wanted.items():
         if warehouse not in living:
             _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
+
+
+def end_with(ctx: Context, connection: Connection, rma: Return) -> None:
+    """End what we still wait for of a return that Loop has ended."""
+    if rma.state in ("cancelled", "expired"):
+        for ra in returns.authorizations_of(connection, rma.rma):
+            _end(ctx, connection, ra, RaState(rma.state))
 
 
 def _hold_edit(ctx: Context, connection: Connection, rma: Return, made: Authorized) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import lifecycle, matching
 from gateway.domain.documents import Receipt, ReceiptLine
+from gateway.jobs import recounting, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading
 from gateway.store import database, events, returns, workqueue
@@ -25,22 +26,47 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
     ra = returns.find_authorization(connection, partner=receipt.partner, references=receipt.references)
     if listed_only and ra:
         receipt = _fill_absent(receipt, ra)
-    content_key = _content_key(receipt)
-    same_number = [r for r in returns.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no) if r.state != "reversed"]
-    if any(_content_key(r.document) == content_key for r in same_number):
-        reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+    if rehearsing.is_rehearsal(ctx, reading.file):
+        rehearsing.rehearse(ctx, connection, reading, receipt, ra, key=content_key(receipt, test=True))
+        return
+    if ra is None:
+        ra, receipt = _elsewhere(ctx, connection, receipt)
+    key = content_key(receipt)
+    namesakes = returns.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no)
+    same_number = [r for r in namesakes if r.state not in ("reversed", "test")]
+    if any(content_key(r.document) == key for r in same_number):
+        _say_duplicate(reading, receipt)
         return
     corrected = [r for r in same_number if r.document.ra_reference == receipt.ra_reference and r.state != "held"]
     if corrected and reading.profile.receive.corrections == "hold":
-        _hold_correction(ctx, connection, reading, receipt, content_key)
+        _hold_correction(ctx, connection, reading, receipt, key)
         return
     for r in corrected:
         returns.set_receipt(connection, r.id, state="reversed", reason=f"replaced by {reading.file.name}")
+    _record(ctx, connection, reading, receipt, ra, key=key, replaces=bool(corrected))
+
+
+def _say_duplicate(reading: Reading, receipt: Receipt) -> None:
+    reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+
+
+def _elsewhere(ctx: Context, connection: Connection, receipt: Receipt) -> tuple[HeldAuthorization | None, Receipt]:
+    """Goods that another partner was to receive: the RA is found, and the receipt says in which warehouse they really are (R-092 WAREHOUSE_MISMATCH)."""
+    ra = returns.find_authorization(connection, partner=None, references=receipt.references)
+    if ra is None or receipt.warehouse:
+        return ra, receipt
+    own = [w.code for w in ctx.places.warehouses.values() if w.partner == receipt.partner]
+    return ra, replace(receipt, warehouse=own[0] if own else receipt.partner)
+
+
+def _record(  # noqa: PLR0913 - what a row of a receipt is made of
+    ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, ra: HeldAuthorization | None, *, key: str, replaces: bool
+) -> None:
     state, reason = ("applied", "") if ra else (("waiting", "RA not known yet") if receipt.ra_reference else ("unmatched", "the receipt names no RA"))
     number = returns.add_receipt(
         connection,
         receipt,
-        content_key=content_key,
+        content_key=key,
         ra=ra.document.ra if ra else None,
         state=state,
         reason=reason,
@@ -48,18 +74,22 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
         at=ctx.now(),
     )
     if number is None:  # another worker recorded the same receipt meanwhile
-        reading.duplicates.append(f"duplicate receipt: {receipt.receipt_no} for {receipt.ra_reference} was recorded before")
+        _say_duplicate(reading, receipt)
         return
     reading.applied += 1
-    if ra:
-        matched(ctx, connection, ra, receipt, file_id=reading.file.id)
-    else:
+    if ra is None:
         _unmatched(ctx, connection, reading, receipt, reason)
+        return
+    if replaces:
+        recounting.recount(ctx, connection, ra.document.ra, because=f"receipt {receipt.receipt_no} replaced by {reading.file.name}")
+    matched(ctx, connection, ra, receipt, file_id=reading.file.id, replaces=replaces)
 
 
-def _content_key(receipt: Receipt) -> str:
+def content_key(receipt: Receipt, *, corrects: int = 0, test: bool = False) -> str:
+    """What makes two receipts of one number the same; one that a person entered is never the same as one that came."""
     lines = [[line.stated, line.good, line.second, line.missing] for line in receipt.lines]
-    return hashlib.sha256(database.pack([receipt.ra_reference.strip().lstrip("#").upper(), lines, receipt.final]).encode()).hexdigest()
+    marks = [f"corrects {corrects}"] if corrects else ["test"] if test else []
+    return hashlib.sha256(database.pack([receipt.ra_reference.strip().lstrip("#").upper(), lines, receipt.final, *marks]).encode()).hexdigest()
 
 
 def _fill_absent(receipt: Receipt, ra: HeldAuthorization) -> Receipt:
@@ -73,15 +103,15 @@ def _fill_absent(receipt: Receipt, ra: HeldAuthorization) -> Receipt:
     return replace(receipt, lines=receipt.lines + absent)
 
 
-def _hold_correction(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, content_key: str) -> None:
+def _hold_correction(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, key: str) -> None:
     text = f"receipt {receipt.receipt_no} for {receipt.ra_reference} came again with other lines; the first one counts until a person decides"
     advice = "ask the warehouse which one is right; `gateway correct` replaces the first one"
-    returns.add_receipt(connection, receipt, content_key=content_key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
+    returns.add_receipt(connection, receipt, content_key=key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
     events.open_task(connection, "receipt changed", f"{receipt.partner} {receipt.receipt_no}", text, at=ctx.now(), advice=advice)
     reading.held.append(Problem(document=receipt.position, message=text, where=receipt.position, remedy=advice))
 
 
-def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None) -> None:
+def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None, replaces: bool = False) -> None:
     """A receipt has found its RA: show it, and ask for a decision where one may still be made."""
     rma, number = ra.document.rma, ra.document.ra
     counted = ", ".join(f"{line.sku or line.stated} {line.good} good" + (f" {line.second} second" if line.second else "") for line in receipt.lines)
@@ -106,7 +136,9 @@ def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt
             events.open_task(connection, "unmapped item", f"{receipt.partner} {line.stated}", said, at=ctx.now(), rma=rma, advice=advice)
     held = returns.load_return(connection, rma)
     ended = held.document.state if held and held.document.state in ("cancelled", "expired", "closed") else ""
-    if returns.load_decision(connection, rma):
+    if replaces:
+        pass  # `recounting` has told what the replacement means
+    elif returns.load_decision(connection, rma):
         said = f"RMA {rma}: {receipt.receipt_no} received after decision ({counted})"
         events.open_task(
             connection, "received after decision", f"{rma} {receipt.receipt_no}", said, at=ctx.now(), rma=rma, advice="process it in Loop Admin"

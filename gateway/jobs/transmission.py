@@ -10,7 +10,6 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -24,7 +23,7 @@ from gateway.jobs.context import Context, Tally
 from gateway.mapping import outbound, outbound_edifact, outbound_flat
 from gateway.mapping.outbound import UnsendableError
 from gateway.mapping.profiles import Profile
-from gateway.store import database, events, files, returns, workqueue
+from gateway.store import database, events, files, remote, returns, workqueue
 from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
 
@@ -162,7 +161,7 @@ def _make(ctx: Context, connection: Connection, together: Sequence[HeldAuthoriza
         state="pending",
         control=control_text(made.controls, profile.send.kind.syntax),
         content=made.content,
-        folder="test" if profile.stage == "testing" else "production",
+        folder="production" if profile.is_live else "test",
     )
     for place, held in enumerate(together, start=1):
         _enter(
@@ -199,6 +198,7 @@ def _enter(connection: Connection, held: HeldAuthorization, profile: Profile, fa
 
 def _render(ctx: Context, connection: Connection, ras: Sequence[Authorization], profile: Profile, *, purpose: str) -> _Made:
     at, send = ctx.now(), profile.send
+    profile = profile if profile.is_live else profile.in_test()
     controls = take_controls(connection, profile, send.kind.syntax)
     content = WRITERS[send.kind.syntax](ras, profile=profile, template=ctx.template(send.template), controls=controls, purpose=purpose, at=at)
     number = controls.interchange if controls else files.next_control(connection, partner=profile.partner, kind="file", first=1)
@@ -212,9 +212,9 @@ def deliver_file(ctx: Context, key: str) -> None:
     """Put a made file into the outbox, exactly once: pending → staged → delivered."""
     with database.reading(ctx.engine) as connection:
         file = files.load(connection, int(key))
-    if file is None or file.state not in ("pending", "staged"):
+    if file is None or file.state not in ("pending", "staged", "placed"):
         return
-    folder = ctx.folders[file.partner]
+    folder = ctx.outgoing(file.partner)
     if file.state == "pending":
         folder.stage(file.name, file.content or b"")
         with database.writing(ctx.engine) as connection:
@@ -225,14 +225,28 @@ def deliver_file(ctx: Context, key: str) -> None:
         except NameTakenError:
             _rename(ctx, file)
             return
+    if _waits_for_server(ctx, file):
+        return
     _delivered(ctx, file)
+
+
+def _waits_for_server(ctx: Context, file: File) -> bool:
+    """Whether a file in the outbox is still to be carried to the partner's server; the sync asks for its delivery again when it is there."""
+    server = ctx.profiles[file.partner].sftp
+    if server is None or file.folder not in server.outgoing:
+        return False
+    with database.writing(ctx.engine) as connection:
+        if remote.is_sent(connection, partner=file.partner, folder=file.folder, name=file.name):
+            return False
+        files.change(connection, file.id, state="placed")
+    return True
 
 
 def _rename(ctx: Context, file: File) -> None:
     """A foreign file has the name: take another one and start again; theirs is not touched."""
     stem, dot, suffix = file.name.rpartition(".")
     name = f"{stem or suffix}~{file.id}{dot if stem else ''}{suffix if stem else ''}"
-    ctx.folders[file.partner].discard_staged(file.name)
+    ctx.outgoing(file.partner).discard_staged(file.name)
     with database.writing(ctx.engine) as connection:
         files.change(connection, file.id, state="pending", name=name)
         events.note(
@@ -242,13 +256,11 @@ def _rename(ctx: Context, file: File) -> None:
 
 
 def _delivered(ctx: Context, file: File) -> None:
-    profile = ctx.profiles[file.partner]
     with database.writing(ctx.engine) as connection:
         files.change(connection, file.id, state="delivered", outcome="delivered", settled_at=ctx.now())
         for row in files.documents_in(connection, file.id):
             if row["acknowledgement"] == "awaiting":
-                due = ctx.now() + timedelta(hours=profile.send.acknowledgement_hours)
-                files.change_document(connection, row["id"], expected_by=due)
+                files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
             _sent(ctx, connection, file, row)
     ctx.log.info("file.delivered", extra={"partner": file.partner, "file": file.name, "file_id": file.id})
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from gateway.jobs import receipts
+from gateway.jobs import receipts, rehearsing
 from gateway.jobs.context import Context, Tally
 from gateway.jobs.loop import retry_held
-from gateway.store import database, events, files, returns, workqueue
+from gateway.store import audit, database, events, files, returns, workqueue
+
+SETTINGS = "settings.version"
 
 
 def upkeep(ctx: Context) -> Tally:
@@ -17,11 +19,34 @@ def upkeep(ctx: Context) -> Tally:
     _late_acknowledgements(ctx, tally)
     _repeat_alerts(ctx)
     _late_matches(ctx, tally)
+    rehearsing.follow_stages(ctx)
     retry_held(ctx, Tally())
     receipts.resolve_items(ctx)
-    with database.writing(ctx.engine) as connection:
-        events.seal(connection)
+    _note_settings(ctx)
+    _seal(ctx)
     return tally
+
+
+def _note_settings(ctx: Context) -> None:
+    """Settings that are other than before are an event, so that a decision can be told from the rules it was made under (R-174)."""
+    version = ctx.policy.version
+    with database.writing(ctx.engine) as connection:
+        before = events.position(connection, SETTINGS)
+        if before != version:
+            text = f"Settings in use: {version}" + (f" (before: {before})" if before else "")
+            events.note(connection, "settings.changed", text, at=ctx.now(), facts={"before": before, "after": version})
+            events.set_position(connection, SETTINGS, version)
+
+
+def _seal(ctx: Context) -> None:
+    """Chain the audit log, some thousand events at a time so that writers get their turn; the head goes to the log, outside the book (R-174)."""
+    sealed = audit.MOST_EVENTS
+    while sealed == audit.MOST_EVENTS:
+        with database.writing(ctx.engine) as connection:
+            sealed = audit.seal(connection, at=ctx.now())
+            head = audit.kept(connection, audit.HEAD)
+    if sealed:
+        ctx.log.info("audit.sealed", extra={"count": sealed, "head": head})
 
 
 def _end_waits(ctx: Context, tally: Tally) -> None:

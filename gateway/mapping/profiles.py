@@ -7,11 +7,14 @@ standard does not choose (is the damaged quantity inside the received one?), the
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import PermanentError
+from gateway.mapping.calendars import CalendarPart
+from gateway.mapping.exchange_parts import Limits, Pgp, Sftp, Unpack
 from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profile_parts import (
     KINDS,
@@ -78,6 +81,8 @@ class Folders(_Part):
     settle_seconds: float = 5.0
     temporary: tuple[str, ...] = ("*.tmp", "*.part", "*.partial", "*.filepart", ".*", "~*")
     trigger: str = ""
+    watch: Literal["events", "polling", "off"] = "events"
+    share: bool = False
 
 
 class Purposes(_Part):
@@ -192,6 +197,14 @@ class Receive(_Part):
         return tuple(name for name, part in given.items() if part)
 
 
+class GradingPart(_Part):
+    """What Loop is told about units that came: the partner's own words (`grade`, `disposition`), its conditions, or `good` and `second`, in Loop's words."""
+
+    grades: dict[str, Literal["grade_a", "grade_b", "grade_c", "grade_d", "incorrect_item", "missing", "junk"]] = {}
+    dispositions: dict[str, Literal["back_to_stock", "resale_hold", "recycle", "donate", "missing"]] = {}
+    processor: Annotated[str, Field(max_length=100)] = ""
+
+
 class Profile(_Part):
     """A trading partner."""
 
@@ -203,8 +216,14 @@ class Profile(_Part):
     folders: Folders = Folders()
     send: Send = Send()
     receive: Receive = Receive()
+    calendar: CalendarPart = CalendarPart()
     cross_references: dict[str, str] = {}
     policy: PolicyPart = PolicyPart()
+    grading: GradingPart | None = None
+    sftp: Sftp | None = None
+    unpack: Unpack = Unpack()
+    pgp: Pgp | None = None
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:
@@ -222,6 +241,20 @@ class Profile(_Part):
         if self.receive.acknowledge_with == "999" and self.x12 and self.x12.version < "005010":
             raise ValueError("receive.acknowledge_with: a 999 exists from 005010 on; x12.version is " + self.x12.version)
         return self
+
+    def acknowledge_by(self, at: datetime) -> datetime:
+        """When an acknowledgement of what is sent at an instant is overdue, in the partner's business hours (R-132)."""
+        return self.calendar.business.after(at, self.send.acknowledgement_hours)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what is exchanged has effect; before that all goes through the test folders, and nothing comes of it (R-161)."""
+        return self.stage == "live"
+
+    def in_test(self) -> Profile:
+        """The profile with its documents marked as test."""
+        marked = {name: part.model_copy(update={"usage": "T"}) for name in ("x12", "edifact") if (part := getattr(self, name))}
+        return self.model_copy(update=marked)
 
 
 def read_profile(text: str, *, source: str) -> Profile:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, LargeBinary, Table, func, select, text
 
 from gateway.errors import PermanentError
-from gateway.store import database, events
+from gateway.store import audit, database
 from gateway.store.schema import control_numbers, metadata
 
 BATCH = 1000
@@ -111,8 +111,8 @@ def _go_on_counting(connection: Connection) -> None:
 
 
 def _same_chain(old: Connection, new: Connection) -> None:
-    ends = [events.last_seal(connection) for connection in (old, new)]
-    broken = events.broken_seal(new)
+    ends = [audit.kept(connection, audit.HEAD) for connection in (old, new)]
+    broken = next(iter(audit.find_broken(new)), "")
     if broken or ends[0] != ends[1]:
         raise UnequalCopyError(f"the chain of seals does not hold in the copy: {broken or 'its end differs'}. Nothing was kept")
 

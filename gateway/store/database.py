@@ -261,23 +261,6 @@ def lock_free_rows(connection: Connection, statement: Any) -> Any:
     return statement.with_for_update(skip_locked=True) if connection.dialect.name == "postgresql" else statement
 
 
-def lock_briefly(connection: Connection, table: Table, *, wait_seconds: float = 1.0) -> bool:
-    """Keep every other writer from a table until the commit, once those at it are done; False when they take too long. SQLite has one writer anyway."""
-    if connection.dialect.name != "postgresql":
-        return True
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds * 1000:.0f}ms'")
-    try:
-        with connection.begin_nested():
-            connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", "") != "55P03":
-            raise
-        return False
-    finally:
-        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-    return True
-
-
 def instant(at: datetime) -> str:
     """An instant as the book writes it: UTC, microseconds, sortable as text."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -286,6 +269,12 @@ def instant(at: datetime) -> str:
 def moment(text: str) -> datetime:
     """The instant a text of the book stands for."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def within(column: Any, start: datetime | None, end: datetime | None) -> list[Any]:
+    """The criteria that keep an instant's column in [start, end); an open side is None."""
+    found = [column >= instant(start)] if start else []
+    return found + ([column < instant(end)] if end else [])
 
 
 def pack(value: Any) -> str:

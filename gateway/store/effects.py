@@ -17,6 +17,9 @@ from sqlalchemy import Connection, select, update
 from gateway.store import database, workqueue
 from gateway.store.schema import effects
 
+CALLS = ("loop.process", "loop.flag", "loop.remove")
+WITHDRAWN = "withdrawn: "
+
 
 class EffectState(StrEnum):
     """Where an effect stands."""
@@ -85,6 +88,11 @@ def load(connection: Connection, effect_id: int) -> Effect | None:
 def of_target(connection: Connection, target: str) -> list[Effect]:
     """Every effect on a target, in order."""
     return [_effect(row) for row in database.rows(connection, select(effects).where(effects.c.target == target).order_by(effects.c.id))]
+
+
+def withdrawn_calls(connection: Connection, rma: str) -> int:
+    """How many decisions on a return were taken back before Loop was called."""
+    return sum(1 for effect in of_target(connection, rma) if effect.kind in CALLS and effect.cause.startswith(WITHDRAWN))
 
 
 def list_effects(connection: Connection) -> list[Effect]:

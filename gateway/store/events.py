@@ -1,22 +1,18 @@
 """What happened, and what needs a person: events, tasks, alerts, runs of jobs, positions.
 
-Events are only added. Each seal covers the event and the seal before it; sealing runs behind the writers (`seal`), so that no writer waits for
-another. `broken_seal` names the first event that was altered.
+Events are only added, each with the digest of what it says; sealing runs behind the writers, so that no writer waits for another (`audit`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from gateway.store import database
+from gateway.store import audit, database
 from gateway.store.schema import alerts, events, job_runs, positions, schedule, tasks
-
-SEALED = ("id", "at", "word", "rma", "ra", "file_id", "partner", "actor", "text", "facts")
 
 
 def note(  # noqa: PLR0913 - an event names all it belongs to
@@ -44,7 +40,7 @@ def note(  # noqa: PLR0913 - an event names all it belongs to
         "text": text,
         "facts": database.pack(facts or {}),
     }
-    connection.execute(events.insert().values(**row))
+    connection.execute(events.insert().values(**row, digest=audit.digest_of(row)))
 
 
 def note_once(connection: Connection, word: str, text: str, *, at: datetime, rma: str) -> None:
@@ -64,6 +60,17 @@ def of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
     return list_events(connection, events.c.rma == rma)
 
 
+def returns_within(connection: Connection, start: datetime | None, end: datetime | None) -> list[str]:
+    """The RMAs of which something was recorded within a time."""
+    statement = select(events.c.rma).where(events.c.rma.is_not(None), *database.within(events.c.at, start, end)).distinct().order_by(events.c.rma)
+    return [str(r[0]) for r in connection.execute(statement)]
+
+
+def of_kinds(connection: Connection, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Every event of these words, in order."""
+    return list_events(connection, events.c.word.in_(words))
+
+
 def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
     """The story of a file."""
     return list_events(connection, events.c.file_id == file_id)
@@ -72,38 +79,6 @@ def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
 def happened(connection: Connection, file_id: int, word: str) -> bool:
     """Whether an event of this kind is in a file's story."""
     return connection.execute(select(events.c.id).where(events.c.file_id == file_id, events.c.word == word).limit(1)).first() is not None
-
-
-def _digest(before: str, row: dict[str, Any]) -> str:
-    return hashlib.sha256((before + database.pack([row[name] for name in SEALED])).encode()).hexdigest()
-
-
-def seal(connection: Connection) -> int:
-    """Seal the events that have none yet, in order; how many were sealed. Waits a moment for writers at work, so that no earlier number comes in later."""
-    if not database.lock_briefly(connection, events):
-        return 0
-    last = last_seal(connection)
-    count = 0
-    for row in list_events(connection, events.c.seal == ""):
-        last = _digest(last, row)
-        connection.execute(update(events).where(events.c.id == row["id"]).values(seal=last))
-        count += 1
-    return count
-
-
-def last_seal(connection: Connection) -> str:
-    """The end of the chain; empty when nothing is sealed."""
-    return connection.execute(select(events.c.seal).where(events.c.seal != "").order_by(events.c.id.desc()).limit(1)).scalar() or ""
-
-
-def broken_seal(connection: Connection) -> str:
-    """The first sealed event that does not match its seal; empty when all do."""
-    before = ""
-    for row in list_events(connection, events.c.seal != ""):
-        if _digest(before, row) != row["seal"]:
-            return f"event {row['id']} of {row['at']} ({row['word']}, RMA {row['rma']}) does not match its seal"
-        before = row["seal"]
-    return ""
 
 
 def open_task(  # noqa: PLR0913 - a task is these six facts
@@ -174,6 +149,11 @@ def resolve_alert(connection: Connection, kind: str, subject: str, *, at: dateti
     return connection.execute(update(alerts).where(same).values(open=False, last_at=database.instant(at))).rowcount > 0
 
 
+def open_alerts(connection: Connection, *, kind: str) -> list[dict[str, Any]]:
+    """Open alerts of a kind."""
+    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True), alerts.c.kind == kind))
+
+
 def list_alerts(connection: Connection) -> list[dict[str, Any]]:
     """Every alert, oldest first."""
     return database.rows(connection, select(alerts).order_by(alerts.c.id))
@@ -194,6 +174,12 @@ def end_run(connection: Connection, run_id: int, *, counts: dict[str, int], reas
 def list_runs(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Runs of jobs, oldest first."""
     return database.rows(connection, select(job_runs).where(*criteria).order_by(job_runs.c.id))
+
+
+def last_runs(connection: Connection, *, naming: str, limit: int = 3) -> list[dict[str, Any]]:
+    """The newest runs whose reasons name something, newest first."""
+    named = job_runs.c.reasons.contains(naming, autoescape=True)
+    return database.rows(connection, select(job_runs).where(named).order_by(job_runs.c.id.desc()).limit(limit))
 
 
 def position(connection: Connection, name: str) -> str | None:

@@ -34,7 +34,13 @@ class File:
     folder: str
     content: bytes | None
     side_text: str
+    masked_sha256: str
     arrived_at: datetime
+
+    @property
+    def kept_sha256(self) -> str:
+        """The hash of the bytes that are kept: another than the first where a person's data was taken out."""
+        return self.masked_sha256 or self.sha256
 
 
 def _file(row: dict[str, Any]) -> File:
@@ -115,9 +121,30 @@ def sent_since(connection: Connection, *, partner: str | None, since: datetime) 
     return list_files(connection, *where, files.c.id.in_(with_ra), *([files.c.partner == partner] if partner else []))
 
 
+def received_between(connection: Connection, *, partner: str | None, start: datetime | None, end: datetime | None) -> list[int]:
+    """The numbers of kept files that came from a partner (any: None) in a period."""
+    where = [files.c.direction == "in", files.c.state == "shelved"]
+    where += [files.c.partner == partner] if partner else []
+    where += [files.c.arrived_at >= database.instant(start)] if start else []
+    where += [files.c.arrived_at < database.instant(end)] if end else []
+    return [int(r[0]) for r in connection.execute(select(files.c.id).where(*where).order_by(files.c.id))]
+
+
 def unfinished(connection: Connection) -> list[File]:
     """Files taken in or made, but not yet handled to the end."""
     return list_files(connection, files.c.state.in_(["taken", "pending", "staged"]))
+
+
+def count_taken(connection: Connection, *, partner: str) -> int:
+    """How many files of a partner are taken and not handled yet."""
+    where = (files.c.state == "taken", files.c.partner == partner)
+    return connection.execute(select(func.count()).select_from(files).where(*where)).scalar_one()
+
+
+def sent_as(connection: Connection, *, partner: str, name: str, folder: str) -> list[File]:
+    """Files of ours that lie in a partner's outbox under a name, not delivered yet."""
+    where = (files.c.direction == "out", files.c.partner == partner, files.c.name == name, files.c.folder == folder)
+    return list_files(connection, *where, files.c.state.in_(["staged", "placed"]))
 
 
 def add_document(connection: Connection, **fields: Any) -> int:
@@ -168,6 +195,20 @@ def documents_for(connection: Connection, ra: str) -> list[dict[str, Any]]:
 def sent_documents_all(connection: Connection) -> list[dict[str, Any]]:
     """Every document sent for an RA."""
     return documents_of(connection, file_documents.c.direction == "out", file_documents.c.ra.is_not(None))
+
+
+def test_documents(connection: Connection, *, partner: str) -> list[dict[str, Any]]:
+    """The documents of RAs that a partner got in testing."""
+    tried = (files.c.folder == "test") & (file_documents.c.partner == partner) & (file_documents.c.direction == "out")
+    return documents_of(connection, tried, file_documents.c.ra.is_not(None))
+
+
+def retire_test_documents(connection: Connection, *, partner: str) -> None:
+    """Let what was sent in testing not count as sent any more."""
+    tried = select(files.c.id).where(files.c.folder == "test", files.c.partner == partner, files.c.direction == "out")
+    named = file_documents.c.document
+    wanted = update(file_documents).where(file_documents.c.file_id.in_(tried), named.not_like("test %"), file_documents.c.ra.is_not(None))
+    connection.execute(wanted.values(document="test " + named, acknowledgement="not expected"))
 
 
 def change_document(connection: Connection, document_id: int, **values: Any) -> None:

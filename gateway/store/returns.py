@@ -6,17 +6,18 @@ other process can have decided the same meanwhile.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
 from gateway.domain.receiving import Decision, Standing
-from gateway.store import database, documents
+from gateway.store import database, documents, keeping
 from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns, tracking_numbers
 
 
@@ -30,6 +31,7 @@ class HeldReturn:
     none_because: str
     exchange_state: str
     closed_at: datetime | None
+    emptied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def save_return(connection: Connection, rma: Return, *, at: datetime, hold: tupl
             "order_id": rma.order_id,
             "order_name": rma.order_name,
             "updated_at": database.instant(rma.updated_at),
-            "document": documents.dump(rma),
+            "document": _without_person(rma) if known and known.emptied else documents.dump(rma),
             "hold": hold[0],
             "hold_key": hold[1],
             "none_because": none_because,
@@ -85,6 +87,11 @@ def save_return(connection: Connection, rma: Return, *, at: datetime, hold: tupl
             "imported_at": database.instant(at),
         },
     )
+
+
+def _without_person(rma: Return) -> str:
+    """A return whose personal data was removed stays without it, whatever Loop still shows (R-176)."""
+    return database.pack(keeping.without_person(json.loads(documents.dump(rma))))
 
 
 def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
@@ -106,6 +113,7 @@ def _held_return(row: dict[str, Any]) -> HeldReturn:
         none_because=row["none_because"],
         exchange_state=row["exchange_state"],
         closed_at=_when(row["closed_at"]),
+        emptied=row["emptied_at"] is not None,
     )
 
 
@@ -128,6 +136,16 @@ def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[
     """Returns with an RA in one of the states."""
     inside = select(authorizations.c.rma).where(authorizations.c.state.in_([s.value for s in states]))
     return list_returns(connection, returns.c.rma.in_(inside))
+
+
+def open_returns(connection: Connection, *, since: datetime) -> list[HeldReturn]:
+    """Returns that were open or in review in Loop when last seen, and that changed since an instant."""
+    return list_returns(connection, returns.c.state.in_(["open", "review"]), returns.c.updated_at >= database.instant(since))
+
+
+def closed_returns(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReturn]:
+    """Returns that Loop closed, all or within a time."""
+    return list_returns(connection, returns.c.state == "closed", *database.within(returns.c.closed_at, start, end))
 
 
 def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
@@ -177,14 +195,15 @@ def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | N
     return _held_authorization(row) if row else None
 
 
-def find_authorization(connection: Connection, *, partner: str, references: Sequence[str]) -> HeldAuthorization | None:
-    """The RA that one of the references names: as written, or without `#` and blanks and in capitals."""
+def find_authorization(connection: Connection, *, partner: str | None, references: Sequence[str]) -> HeldAuthorization | None:
+    """The RA, of one partner or (None) of any, that one of the references names: as written, or without `#` and blanks and in capitals."""
     for text in references:
         plain = text.strip().lstrip("#").upper()
         if not plain:
             continue
         wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
-        row = database.row(connection, database.lock_row(connection, select(authorizations).where(authorizations.c.partner == partner, wanted)))
+        theirs = [authorizations.c.partner == partner] if partner else []
+        row = database.row(connection, database.lock_row(connection, select(authorizations).where(wanted, *theirs)))
         if row:
             return _held_authorization(row)
     return None
@@ -268,6 +287,11 @@ def advance(connection: Connection, ra: str, wanted: RaState, **fields: Any) -> 
     return before
 
 
+def set_hold(connection: Connection, ra: str, hold: str) -> None:
+    """Write or lift the hold of an RA without moving it."""
+    connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(hold=hold))
+
+
 def force_closed(connection: Connection, ra: str) -> None:
     """Close an RA by a person's word, from whatever state it is in."""
     connection.execute(update(authorizations).where(authorizations.c.ra == ra).values(state=RaState.CLOSED.value))
@@ -318,6 +342,16 @@ def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
 
 
+def test_receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
+    """The receipts that were tried on an RA while its partner was in testing."""
+    return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "test")
+
+
+def applied_receipts(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReceipt]:
+    """The receipts that count, all or those that arrived within a time."""
+    return list_receipts(connection, receipts.c.state == "applied", *database.within(receipts.c.arrived_at, start, end))
+
+
 def receipts_of_return(connection: Connection, rma: str) -> list[HeldReceipt]:
     """Every receipt that names an RA of a return, whether it counts or not."""
     own = select(authorizations.c.ra).where(authorizations.c.rma == rma)
@@ -357,11 +391,18 @@ def set_receipt(
     connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(**values))
 
 
+def unmatch_receipt(connection: Connection, receipt_id: int, *, reason: str) -> None:
+    """Take a receipt off its RA; it waits for a person again."""
+    connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(state="unmatched", ra=None, reason=reason))
+
+
 def save_standing(connection: Connection, standing: Standing) -> None:
-    """Write what was received for an RA, line by line."""
+    """Write what was received for an RA, line by line; a unit that came after all is no longer one that was not returned."""
     for line in standing.lines:
         where = (authorization_lines.c.ra == standing.ra) & (authorization_lines.c.sku == line.sku)
-        connection.execute(update(authorization_lines).where(where).values(good=line.good, second=line.second, over=line.over))
+        closed = case((authorization_lines.c.not_returned > line.missing, line.missing), else_=authorization_lines.c.not_returned)
+        values = {"good": line.good, "second": line.second, "over": line.over, "not_returned": closed}
+        connection.execute(update(authorization_lines).where(where).values(**values))
 
 
 def close_missing(connection: Connection, ra: str, not_returned: dict[str, int]) -> None:
@@ -391,13 +432,18 @@ def save_decision(connection: Connection, rma: str, decision: Decision, *, input
 
 def load_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
     """The decision of an RMA as its row, `decision` being the document."""
-    import json
-
     row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
     if row is None:
         return None
     kept = json.loads(row["document"])
     return {**row, "decision": documents.load(Decision, kept["decision"]), "inputs": kept["inputs"]}
+
+
+def withdraw_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
+    """Take out a decision that was never carried out; the row as it was, for the story."""
+    row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
+    connection.execute(decisions.delete().where(decisions.c.rma == rma))
+    return row
 
 
 def confirm_decision(connection: Connection, rma: str, *, at: datetime) -> None:

@@ -45,7 +45,8 @@ returns = _table(
     Column("none_because", Text, nullable=False, default=""),
     Column("exchange_state", String(64), nullable=False, default=""),
     Column("closed_at", String(40)),
-    Column("imported_at", String(40), nullable=False),
+    Column("imported_at", String(40), nullable=False, index=True),
+    Column("emptied_at", String(40)),
 )
 authorizations = _table(
     "authorizations",
@@ -85,6 +86,8 @@ authorization_lines = _table(
     Column("unit_ids", Text, nullable=False),
 )
 Index("ix_authorization_lines_sku", authorization_lines.c.sku)
+_short = authorization_lines.c.good + authorization_lines.c.second < authorization_lines.c.expected
+Index("ix_authorization_lines_short", authorization_lines.c.ra, sqlite_where=_short, postgresql_where=_short)
 receipts = _table(
     "receipts",
     Column("id", Id, primary_key=True, autoincrement=True),
@@ -191,9 +194,32 @@ files = _table(
     Column("side_text", Text, nullable=False, default=""),
     Column("folder", String(16), nullable=False, default=""),
     Column("modified_at", String(40)),
-    Column("arrived_at", String(40), nullable=False),
+    Column("arrived_at", String(40), nullable=False, index=True),
     Column("settled_at", String(40)),
+    Column("masked_sha256", String(64), nullable=False, default=""),
     Index("ix_files_outcome", "direction", "outcome", "id"),
+    Index("ix_files_partner", "partner", "direction", "arrived_at", "outcome"),
+    Index("ix_files_arrived", "arrived_at", "partner", "direction", "outcome"),
+)
+remote_files = _table(
+    "remote_files",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("partner", String(64), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("folder", String(16), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("stamp", String(64), nullable=False),
+    Column("size", Id, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("remote_name", String(255), nullable=False, default=""),
+    Column("local_name", String(255), nullable=False, default=""),
+    Column("trouble", Text, nullable=False, default=""),
+    Column("owner", String(120), nullable=False, default=""),
+    Column("lease_until", String(40), nullable=False, default=""),
+    Column("fence", Id, nullable=False, default=0),
+    Column("started_at", String(40), nullable=False),
+    Column("changed_at", String(40), nullable=False),
+    UniqueConstraint("partner", "direction", "folder", "name", "stamp", name="uq_remote_file"),
 )
 file_documents = _table(
     "file_documents",
@@ -325,29 +351,30 @@ exchange_orders = _table(
     Column("shopper_total", String(24), nullable=False, default=""),
     Column("imported_at", String(40), nullable=False),
 )
-stock_snapshots = _table(
-    "stock_snapshots",
+stock_comparisons = _table(
+    "stock_comparisons",
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("partner", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("number", String(80), nullable=False),
+    Column("reported_on", String(10), nullable=False),
     Column("warehouse", String(64), nullable=False),
-    Column("as_of", String(40), nullable=False),
-    Column("source", String(255), nullable=False),
-    Column("position", Text, nullable=False, default=""),
-    Column("content_key", String(64), nullable=False),
-    Column("document", Text, nullable=False),
-    Column("taken_at", String(40), nullable=False),
-    Column("compared_at", String(40)),
-    UniqueConstraint("partner", "warehouse", "as_of", "content_key", name="uq_stock_snapshot"),
+    Column("counts", Integer, nullable=False),
+    Column("differences", Integer, nullable=False),
+    Column("remarks", Text, nullable=False, default="[]"),
+    Column("compared_at", String(40), nullable=False),
+    UniqueConstraint("partner", "kind", "number", "reported_on", "warehouse", name="uq_stock_comparison"),
 )
 stock_differences = _table(
     "stock_differences",
     Column("id", Id, primary_key=True, autoincrement=True),
-    Column("snapshot_id", Id, ForeignKey("stock_snapshots.id"), nullable=False, index=True),
+    Column("comparison_id", Id, ForeignKey("stock_comparisons.id"), nullable=False, index=True),
     Column("warehouse", String(64), nullable=False),
     Column("sku", String(80), nullable=False),
     Column("ours", Integer, nullable=False),
-    Column("theirs", Integer, nullable=False),
-    UniqueConstraint("snapshot_id", "warehouse", "sku", name="uq_stock_difference"),
+    Column("theirs", Integer),
+    Column("position", String(120), nullable=False, default=""),
+    UniqueConstraint("comparison_id", "warehouse", "sku", name="uq_stock_difference"),
 )
 erp_rows = _table(
     "erp_rows",
@@ -368,8 +395,41 @@ events = _table(
     Column("actor", String(64), nullable=False),
     Column("text", Text, nullable=False),
     Column("facts", Text, nullable=False, default="{}"),
+    Column("digest", String(64), nullable=False, default=""),
+    Column("link", Id, unique=True),
     Column("seal", String(64), nullable=False, default=""),
     Index("ix_events_actor", "actor", "id"),
+)
+Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
+Index("ix_events_word", events.c.word, events.c.at)
+audit_seals = _table(
+    "audit_seals",
+    Column("kind", String(32), primary_key=True),
+    Column("key", String(120), primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+messages = _table(
+    "messages",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("kind", String(24), nullable=False),
+    Column("channel", String(200), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("html", Text, nullable=False, default=""),
+    Column("state", String(16), nullable=False, default="pending", index=True),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("cause", Text, nullable=False, default=""),
+    Column("created_at", String(40), nullable=False),
+    Column("settled_at", String(40)),
+)
+told_causes = _table(
+    "told_causes",
+    Column("kind", String(48), primary_key=True),
+    Column("subject", String(160), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("told_at", String(40), nullable=False),
+    Column("times", Integer, nullable=False, default=1),
 )
 tasks = _table(
     "tasks",

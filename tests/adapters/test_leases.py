@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from gateway.store import database, events, files, leases, waking, workqueue
+from gateway.store import audit, database, events, files, leases, waking, workqueue
 from gateway.store.leases import Lease
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -159,15 +159,15 @@ def test_it_is_told_of_work_that_another_process_queued(postgres_url: str) -> No
 
 
 @pytest.mark.xdist_group("postgres")
-def test_it_seals_only_when_no_writer_is_in_between(postgres_url: str) -> None:
+def test_it_chains_events_in_the_order_of_sealing_when_a_writer_is_in_between(postgres_url: str) -> None:
     engine = database.connect(postgres_url)
     database.migrate(engine)
-    write(engine, "first")
     with database.writing(engine) as writer:
         events.note(writer, "open", "not committed yet", at=NOON)
+        write(engine, "second")
         with database.writing(engine) as sealer:
-            assert events.seal(sealer) == 0
+            assert audit.seal(sealer, at=NOON) == 1
     with database.writing(engine) as sealer:
-        assert events.seal(sealer) == 2
-        assert events.broken_seal(sealer) == ""
+        assert audit.seal(sealer, at=NOON) == 1
+        assert list(audit.find_broken(sealer)) == []
     engine.dispose()

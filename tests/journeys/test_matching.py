@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.jobs import actions
+from gateway.simulator.partner_files import make_csv_receipt
 from tests.journeys.steps import announce, come_back, review
 from tests.stage import HOUR, Stage
 
@@ -190,3 +191,11 @@ def test_an_item_nobody_knows_is_flagged_as_unmapped_and_held_as_owner_unknown(s
     (task,) = stage.tasks("unmapped item")
     assert "NOBODY-KNOWS" in task["text"]
     assert "[cross_references]" in task["advice"]
+
+
+def test_goods_that_another_partner_received_are_flagged_as_in_the_wrong_warehouse(stage: Stage) -> None:
+    announce(stage, 77000004)
+    stage.drop("PACIFIC", "r.csv", make_csv_receipt("RA77000004", [("HOOD-GRY-M", 1)], receipt_no="P1"))
+    assert calls(stage, 77000004) == (0, 1)
+    assert stage.story_of(77000004)["decision"]["reasons"] == ["WAREHOUSE_MISMATCH"]
+    assert "received at LA1, authorized for NJ1" in stage.notes(77000004)[1]

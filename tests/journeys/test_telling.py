@@ -61,11 +61,13 @@ def test_a140_it_explains_a_flag_with_file_numbers_value_and_rule(stage: Stage) 
 
 def test_a142_an_altered_stock_movement_is_named_with_its_return(stage: Stage) -> None:
     live(stage)
+    stage.job("Upkeep")
     assert health.verify(stage.ctx.engine, stage.ctx.folders) == []
     with database.writing(stage.ctx.engine) as connection:
         connection.execute(update(stock_ledger).where(stock_ledger.c.sku == "HOOD-GRY-M", stock_ledger.c.cause == "refund").values(quantity=2))
     broken = health.verify(stage.ctx.engine, stage.ctx.folders)
     assert any(text.startswith("stock: RMA 77000001 HOOD-GRY-M: 2 posted, 1 received") for text in broken)
+    assert any(text.startswith("audit: stock movement") and "(RMA 77000001, HOOD-GRY-M, refund 6100001" in text for text in broken)
 
 
 def test_verify_names_an_archived_file_that_was_changed(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from gateway.store import audit
 from gateway.store.schema import metadata
 
 revision = "0001"
@@ -11,3 +12,4 @@ down_revision = None
 def upgrade() -> None:
     """Make every table."""
     metadata.create_all(op.get_bind())
+    audit.protect(op.get_bind())
