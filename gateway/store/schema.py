@@ -233,10 +233,11 @@ file_documents = _table(
     Column("ra", String(64), index=True),
     Column("version", Integer, nullable=False, default=1),
     Column("validation", String(16), nullable=False, default=""),
-    Column("acknowledgement", String(24), nullable=False, default="not expected", index=True),
+    Column("acknowledgement", String(24), nullable=False, default="not expected"),
     Column("reason", Text, nullable=False, default=""),
     Column("expected_by", String(40)),
     Column("acknowledged_at", String(40)),
+    Index("ix_documents_acknowledgement", "acknowledgement", "partner", "expected_by"),
 )
 control_numbers = _table(
     "control_numbers",
