@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import logging.handlers
 import os
@@ -14,6 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -23,17 +23,24 @@ from sqlalchemy import Engine
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
-from gateway.folders import PartnerFolders
+from gateway.folders import PartnerFolders, pgp
+from gateway.folders.pacing import Pace
+from gateway.folders.packing import Packing
+from gateway.folders.pgp import Keyring
+from gateway.folders.unpacking import Room
+from gateway.logs import JsonLines
 from gateway.mapping.profiles import Profile
-from gateway.store import database, leases, ledger, workqueue
+from gateway.store import database, leases, ledger, remote, workqueue
 
 if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that a command that only looks does not pay for them
     from gateway.clients.loop import Loop
     from gateway.clients.session import Session
+    from gateway.clients.sftp import Address
     from gateway.clients.shopify import Shopify
     from gateway.jobs.context import Context, Telling
 
 MINUTE = 60.0
+SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 MOST_INSTANCES = 64
 DEFAULTS = Path(__file__).parent / "defaults"
 SOURCE_TREE = Path(__file__).parent.parent
@@ -76,14 +83,20 @@ def take_back(workspace: Workspace, ctx: Context, *, living: Collection[str] = (
     with database.writing(ctx.engine) as connection:
         workqueue.release_all(connection, owner_prefix=place_name(workspace), but=living, now=ctx.now())
         leases.release_all(connection, owner_prefix=place_name(workspace), but=living)
+        remote.release_all(connection, owner_prefix=place_name(workspace), but=living)
 
 
 def open_book(workspace: Workspace) -> Engine:
     """Open and, where needed, make or bring forward the database."""
-    workspace.var.mkdir(parents=True, exist_ok=True)
-    engine = database.connect(workspace.database_url)
-    database.migrate(engine)
+    engine = connect_book(workspace)
+    database.migrate(engine, keep_in=workspace.var / "backup")
     return engine
+
+
+def connect_book(workspace: Workspace) -> Engine:
+    """The database as it is, without making or changing a table."""
+    workspace.var.mkdir(parents=True, exist_ok=True)
+    return database.connect(workspace.database_url, idle_seconds=workspace.settings.periods.lease)
 
 
 def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> Context:
@@ -116,6 +129,7 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         local=lambda at: at.astimezone(zone),
         log=logging.getLogger("gateway"),
         compare_hour=settings.merchant.compare_hour,
+        servers={name: partial(make_address, workspace, profile) for name, profile in workspace.profiles.items() if profile.sftp},
     )
 
 
@@ -227,6 +241,26 @@ def token_fetcher(workspace: Workspace, session: Session) -> Callable[[], str]:
     return lambda: fetch_access_token(session, client_id=workspace.secret(part.client_id), client_secret=workspace.secret(part.client_secret))
 
 
+def make_address(workspace: Workspace, profile: Profile) -> Address:
+    """Where a partner's SFTP server is, with its secrets; they are read when they are used."""
+    from gateway.clients.sftp import Address
+
+    part = profile.sftp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [sftp] in its profile")
+    key, password = (workspace.secret(ref) if ref else "" for ref in (part.key, part.password))
+    if not key and not password:
+        raise BrokenSettingsError(f"{profile.partner}: the secret {part.key or part.password} of [sftp] is not there")
+    plain = ("host", "port", "user", "channels", "connect_seconds", "answer_seconds", "keep_alive_seconds")
+    return Address(
+        **{name: getattr(part, name) for name in plain},
+        key=key,
+        password=password,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        host_keys=part.host_key,
+    )
+
+
 def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
     """The folders of a partner."""
     places, part = workspace.settings.places, profile.folders
@@ -244,6 +278,39 @@ def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
         settle_seconds=part.settle_seconds,
         temporary=part.temporary,
         trigger=part.trigger,
+        share=part.share,
+        packing=make_packing(workspace, profile),
+        seal=make_seal(workspace, profile),
+        pace=Pace(files_a_minute=profile.limits.files_a_minute, bytes_a_minute=profile.limits.bytes_a_minute),
+    )
+
+
+def make_packing(workspace: Workspace, profile: Profile) -> Packing | None:
+    """What a partner may pack and encrypt; None where it is set up for neither."""
+    part = profile.unpack
+    keyring = make_keyring(workspace, profile) if profile.pgp and profile.pgp.decrypt else None
+    if not part.kinds and keyring is None:
+        return None
+    return Packing(kinds=part.kinds, room=Room(largest=part.largest, ratio=part.ratio, count=part.count), keyring=keyring)
+
+
+def make_seal(workspace: Workspace, profile: Profile) -> Callable[[bytes], bytes] | None:
+    """How files to a partner are encrypted; None where they are not."""
+    return partial(pgp.seal, make_keyring(workspace, profile)) if profile.pgp and profile.pgp.recipient else None
+
+
+def make_keyring(workspace: Workspace, profile: Profile) -> Keyring:
+    """A partner's PGP keys."""
+    part = profile.pgp
+    if part is None:
+        raise BrokenSettingsError(f"{profile.partner} has no [pgp] in its profile")
+    return Keyring(
+        folder=workspace.root / part.keyring,
+        program=part.program,
+        passphrase=workspace.secret(part.passphrase) if part.passphrase else "",
+        signers=part.signers,
+        recipient=part.recipient,
+        sign_with=part.sign_with,
     )
 
 
@@ -259,19 +326,11 @@ def require_keys(workspace: Workspace) -> None:
         raise BrokenSettingsError("missing: " + "; ".join(missing) + ". Set the environment variable or name another place in gateway.toml")
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, event word, and its identifiers."""
-
-    STANDARD = frozenset(vars(logging.makeLogRecord({})))
-
-    def format(self, record: logging.LogRecord) -> str:
-        """A record as JSON; what was passed as `extra` becomes its fields."""
-        entry = {"at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"), "level": record.levelname.lower()}
-        entry["event"] = record.getMessage()
-        entry |= {k: v for k, v in vars(record).items() if k not in self.STANDARD and k not in ("message", "asctime", "taskName")}
-        if record.exc_info:
-            entry["trace"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+def secrets(workspace: Workspace) -> list[str]:
+    """The values of every secret in use, so that no log shows one."""
+    loop, shopify = workspace.settings.loop, workspace.settings.shopify
+    found = [workspace.secret(reference) for reference in (loop.api_key, shopify.token, shopify.client_id, shopify.client_secret)]
+    return [*found, *(value for name, value in workspace.environment.items() if name.startswith("GATEWAY_") and name.endswith(SECRET_NAMES))]
 
 
 def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
@@ -287,7 +346,7 @@ def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
     log.setLevel(logging.INFO)
     stop_log()
     for handler in handlers:
-        handler.setFormatter(JsonLines())
+        handler.setFormatter(JsonLines(secrets(workspace)))
         log.addHandler(handler)
 
 

@@ -13,12 +13,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.documents import Policy, Warehouse
@@ -85,6 +86,7 @@ class LoopPart(_Part):
     base_url: str = "https://api.loopreturns.com"
     version: str = "2026-07"
     api_key: str = "env:GATEWAY_LOOP_API_KEY"
+    webhook_secret: str = "env:GATEWAY_LOOP_WEBHOOK_SECRET"
     calls_a_minute: int = 240
 
 
@@ -96,6 +98,7 @@ class ShopifyPart(_Part):
     token: str = "env:GATEWAY_SHOPIFY_TOKEN"
     client_id: str = "env:GATEWAY_SHOPIFY_CLIENT_ID"
     client_secret: str = "env:GATEWAY_SHOPIFY_CLIENT_SECRET"
+    webhook_secret: str = "env:GATEWAY_SHOPIFY_WEBHOOK_SECRET"
     compare_before_write: bool = True
 
 
@@ -139,6 +142,30 @@ class Periods(_Part):
     lease: float = 300.0
 
 
+class SchedulePart(_Part):
+    """Cron expressions in the merchant's time zone, for jobs that run at times of day instead of by a period; empty means by the period."""
+
+    import_returns: str = ""
+    export_receipts: str = ""
+    import_refunds: str = ""
+    import_orders: str = ""
+    export_inventory: str = ""
+    compare_returns: str = ""
+    upkeep: str = ""
+    tell: str = ""
+    purge: str = ""
+
+    @field_validator("*")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if value:
+            try:
+                CronSim(value, datetime(2026, 1, 1))  # noqa: DTZ001 - any moment; only the expression is looked at
+            except CronSimError as fault:
+                raise ValueError(f'{value!r} is no cron expression ({fault}); write minute, hour, day, month, weekday, like "30 2 * * *"') from fault
+        return value
+
+
 class PlacesPart(_Part):
     """Where things lie, relative to the workspace."""
 
@@ -161,6 +188,9 @@ class ServicePart(_Part):
     workers: int = 2
     partners: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8484"
+    webhook_listen: str = ""
+    hosts: tuple[str, ...] = ()
+    https: bool = False
 
 
 class TellPart(_Part):
@@ -229,6 +259,7 @@ class Settings(_Part):
     database: DatabasePart = DatabasePart()
     places: PlacesPart = PlacesPart()
     periods: Periods = Periods()
+    schedule: SchedulePart = SchedulePart()
     service: ServicePart = ServicePart()
     tell: TellPart = TellPart()
     aging: AgingPart = AgingPart()
@@ -381,6 +412,7 @@ def override(found: dict[str, Any], environment: Mapping[str, str]) -> None:
         ("GATEWAY_LOOP_BASE_URL", "loop", "base_url"),
         ("GATEWAY_SHOPIFY_BASE_URL", "shopify", "base_url"),
         ("GATEWAY_UI_LISTEN", "service", "listen"),
+        ("GATEWAY_WEBHOOK_LISTEN", "service", "webhook_listen"),
     ):
         if environment.get(name):
             found.setdefault(part, {})[key] = environment[name]

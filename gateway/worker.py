@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import GatewayError, HeldError, PermanentError, TemporaryError
 from gateway.jobs import QUEUED, SCHEDULED
 from gateway.jobs.context import Context, Tally
+from gateway.logs import Within
 from gateway.store import database, events, leases, workqueue
 from gateway.store.database import LeaseLostError
 from gateway.store.workqueue import Work
@@ -68,7 +69,8 @@ class Worker:
 
     def run(self, work: Work) -> bool:
         """Do one job; True when it is done and only has to be taken out of the queue."""
-        ctx = replace(self.ctx, engine=database.guarded(self.ctx.engine, workqueue.guard(work)))
+        log = Within(self.ctx.log, {"job": work.job, "key": work.key})  # type: ignore[arg-type]  # an adapter of an adapter is one
+        ctx = replace(self.ctx, engine=database.guarded(self.ctx.engine, workqueue.guard(work)), log=log)
         try:
             (self.jobs or QUEUED)[work.job](ctx, work.key)
         except LeaseLostError:
@@ -143,7 +145,7 @@ def run_job(ctx: Context, name: str, **scope: object) -> Tally:
         run_id = events.start_run(connection, name, scope=described, at=ctx.now())
     tally, trouble = Tally(), ""
     try:
-        tally = SCHEDULED[name](ctx, **scope)
+        tally = SCHEDULED[name](replace(ctx, log=Within(ctx.log, {"job": name, "run": run_id})), **scope)  # type: ignore[arg-type]  # as above
     except GatewayError as error:
         trouble = error.message
         tally.failed += 1
@@ -156,5 +158,5 @@ def run_job(ctx: Context, name: str, **scope: object) -> Tally:
             events.resolve_alert(connection, "job failed", name, at=ctx.now())
             events.succeed(connection, name, at=ctx.now())
     if name not in QUIET or trouble:
-        ctx.log.info("job.ran", extra={"job": name, **tally.counts, "trouble": trouble})
+        ctx.log.info("job.ran", extra={"job": name, "run": run_id, **tally.counts, "trouble": trouble})
     return tally

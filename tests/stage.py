@@ -93,6 +93,7 @@ class Stage:
             "GATEWAY_SHOPIFY_TOKEN": self.simulator.shopify_token,
             "GATEWAY_CLOCK_FILE": str(self.clock_file),
             "GATEWAY_WORKSPACE": str(self.folder),
+            "GATEWAY_UI_LISTEN": "off",
             "PATH": os.environ.get("PATH", ""),
         }
         return found | ({"GATEWAY_DATABASE_URL": self.database_url} if self.database_url else {})

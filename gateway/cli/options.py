@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -71,3 +72,17 @@ def actor() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "operator"
+
+
+def day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """A day or an instant as people write it; UTC unless it says otherwise."""
+    if value is None:
+        return None
+    if value in ("today", "yesterday"):
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=value == "yesterday")
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as fault:
+        raise click.BadParameter(f"{value!r} is not a date like 2026-11-01 or 2026-11-01T08:00") from fault
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,21 +18,31 @@ from gateway.jobs.context import Context
 LOCKED = 3
 
 
-def _periods(workspace: config.Workspace) -> dict[str, float]:
-    p = workspace.settings.periods
-    return {
-        "LoopImportReturnAuthorizations": p.import_returns,
-        "TransmitReturnAuthorizations": p.import_returns,
-        "LoopExportReturnReceipts": p.export_receipts,
-        "ShopifyImportRefunds": p.import_refunds,
-        "ShopifyImportOrders": p.import_orders,
-        "ShopifyExportInventory": p.export_inventory,
-        "LoopCompareReturns": p.compare_returns,
-        "Upkeep": p.upkeep,
-        "TellPeople": p.tell,
-        "DailyRecap": p.tell,
-        "Purge": p.purge,
-    }
+JOBS = {
+    "LoopImportReturnAuthorizations": "import_returns",
+    "TransmitReturnAuthorizations": "import_returns",
+    "LoopExportReturnReceipts": "export_receipts",
+    "ShopifyImportRefunds": "import_refunds",
+    "ShopifyImportOrders": "import_orders",
+    "ShopifyExportInventory": "export_inventory",
+    "LoopCompareReturns": "compare_returns",
+    "Upkeep": "upkeep",
+    "TellPeople": "tell",
+    "DailyRecap": "tell",
+    "Purge": "purge",
+}
+
+
+def _serve(workspace: config.Workspace, ctx: Context) -> Callable[[threading.Event], None] | None:
+    """Pages, health, metrics and webhooks where the settings want them."""
+    part = workspace.settings.service
+    if part.listen in ("", "off") and part.webhook_listen in ("", "off"):
+        return None
+    from gateway.cli.pages import make_desk
+    from gateway.web import serving
+
+    desk = make_desk(workspace, ctx)
+    return lambda stopping: serving.serve(desk, pages=part.listen, webhooks=part.webhook_listen, stopping=stopping)
 
 
 @click.command()
@@ -47,7 +58,7 @@ def run(config_path: str | None) -> int:
     running.stop_on_signals(stopping)
     try:
         with _started(workspace, stopping, to_terminal=True) as (ctx, owner, tell_ready):
-            running.run(_service(workspace, ctx, owner, stopping), tell_ready)
+            running.run(_service(workspace, ctx, owner, stopping), tell_ready, serve=_serve(workspace, ctx))
     except lock.LockedError as error:
         click.echo(f"gateway: {error.message}", err=True)
         return LOCKED
@@ -75,7 +86,9 @@ def _service(workspace: config.Workspace, ctx: Context, owner: str, stopping: th
     return loops.Service(
         ctx=ctx,
         owner=owner,
-        periods=_periods(workspace),
+        periods={job: getattr(p, key) for job, key in JOBS.items()},
+        crons={job: cron for job, key in JOBS.items() if (cron := getattr(workspace.settings.schedule, key))},
+        zone=ZoneInfo(workspace.settings.merchant.time_zone),
         scan_seconds=p.scan,
         workers=part.workers,
         lease_seconds=p.lease,

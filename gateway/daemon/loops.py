@@ -7,10 +7,12 @@ none is ever asleep for long. `LOOPS` is every loop of every service: adding one
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+
+from cronsim import CronSim
 
 from gateway.daemon.holding import Holding
 from gateway.folders import FolderTroubleError
@@ -21,6 +23,8 @@ from gateway.worker import Worker, run_alone
 
 LOOK_SECONDS = 0.2
 TROUBLE = "folder trouble"
+ENDLESS = frozenset({"wake-up", "serve"})
+STUCK_SECONDS = 3600.0  # no step takes so long: its thread hangs
 
 
 @dataclass(slots=True)
@@ -37,7 +41,28 @@ class Service:
     stopping: threading.Event = field(default_factory=threading.Event)
     work: threading.Event = field(default_factory=threading.Event)
     files: threading.Event = field(default_factory=threading.Event)
+    crons: Mapping[str, str] = field(default_factory=dict)
+    zone: tzinfo = UTC
     _workers: dict[str, Worker] = field(default_factory=dict)
+    _beats: dict[str, float] = field(default_factory=dict)
+
+    def beat(self, loop: str) -> None:
+        """A loop begins a step."""
+        self._beats[loop] = self.ctx.monotonic()
+
+    def stuck(self) -> list[str]:
+        """Loops whose step takes longer than any should; the watchdog then starts the service anew. Those that only serve or listen are not judged."""
+        now = self.ctx.monotonic()
+        return [name for name, began in self._beats.items() if now - began > STUCK_SECONDS and name not in ENDLESS]
+
+    def next_slot(self, job: str, now: datetime) -> datetime:
+        """When a job is due after `now`: by its cron expression in the merchant's zone, which neither skips nor doubles a slot at a clock change, or by its
+        period (R-178)."""
+        expression = self.crons.get(job)
+        if not expression:
+            return now + timedelta(seconds=self.periods[job])
+        found: datetime = next(CronSim(expression, now.astimezone(self.zone)))
+        return found.astimezone(UTC)
 
     def worker(self, name: str) -> Worker:
         """The worker of a thread; it stays the same, so that it knows what it left unsettled."""
@@ -120,14 +145,15 @@ def _take_slot(service: Service, name: str) -> bool:
         if name not in events.due_jobs(connection, now=now):
             return False
     with database.writing(service.ctx.engine) as connection:
-        return events.take_slot(connection, name, now=now, next_at=now + timedelta(seconds=service.periods[name]))
+        return events.take_slot(connection, name, now=now, next_at=service.next_slot(name, now))
 
 
-def plan(ctx: Context) -> None:
-    """Put every scheduled job on the schedule."""
-    with database.writing(ctx.engine) as connection:
+def plan(service: Service) -> None:
+    """Put every scheduled job on the schedule; a slot that was missed while nothing ran is taken at once, and once."""
+    now = service.ctx.now()
+    with database.writing(service.ctx.engine) as connection:
         for name in SCHEDULED:
-            events.plan_job(connection, name, due_at=ctx.now())
+            events.plan_job(connection, name, due_at=service.next_slot(name, now) if name in service.crons else now)
 
 
 def work_off(service: Service) -> None:

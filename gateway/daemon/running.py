@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from gateway.daemon import notify
 from gateway.daemon.holding import Holding
-from gateway.daemon.loops import LOOK_SECONDS, LOOPS, Service, plan, take, watch
+from gateway.daemon.loops import LOOK_SECONDS, LOOPS, STUCK_SECONDS, Loop, Service, plan, take, watch
+from gateway.daemon.syncing import sync_all
 from gateway.errors import GatewayError, TemporaryError
 from gateway.jobs import SCHEDULED
 from gateway.jobs.context import Context, Tally
@@ -33,14 +35,20 @@ class StoppingError(TemporaryError):
 def run(service: Service, tell_ready: Callable[[bool], None], *, serve: Callable[[threading.Event], None] | None = None) -> None:
     """Run every loop until stopped."""
     ctx, stopping = service.ctx, service.stopping
-    plan(ctx)
+    plan(service)
     threads = list(_threads(service, serve))
     observers = watch(ctx, service.files)
     for thread in threads:
         thread.start()
     tell_ready(True)
+    notify.tell("READY=1")
     ctx.log.info("gateway.ready", extra={"owner": service.owner})
-    stopping.wait()
+    while not stopping.wait(notify.interval()):
+        if stuck := service.stuck():
+            ctx.log.error("loop.stuck", extra={"loops": stuck, "seconds": STUCK_SECONDS})
+        else:
+            notify.tell("WATCHDOG=1")
+    notify.tell("STOPPING=1")
     tell_ready(False)
     for observer in observers:
         observer.stop()
@@ -53,7 +61,7 @@ def run(service: Service, tell_ready: Callable[[bool], None], *, serve: Callable
 
 
 def _threads(service: Service, serve: Callable[[threading.Event], None] | None) -> Iterator[threading.Thread]:
-    for loop in LOOPS:
+    for loop in (*LOOPS, Loop("sftp", sync_all)):
         for number in range(loop.threads or service.workers):
             name = f"{loop.name}-{number}" if loop.threads != 1 else loop.name
             yield threading.Thread(target=repeat, args=(service, lambda step=loop.step: step(service)), name=name, daemon=True)
@@ -65,6 +73,7 @@ def repeat(service: Service, once: Callable[[], None]) -> None:
     """Repeat a step until stopped; an error in it is logged and waited out, longer each time, and stops no other loop."""
     pause = 1.0
     while not service.stopping.is_set():
+        service.beat(threading.current_thread().name)
         try:
             once()
             pause = 1.0

@@ -1,7 +1,8 @@
 """Lines of fixed width read and written: every value has its place, in characters counted from 1.
 
 Lines may be of up to three kinds, told apart by a mark. Senders trim trailing blanks, so a short line is padded before it is cut; what stands beyond the
-last place, a number with a blank in it and a kind that is not known are findings with line and character. A value that does not fit is refused, never cut.
+last place and a kind that is not known are findings with line and character;
+a number with a blank in it stays a text with the blank made visible. A value that does not fit is refused, never cut.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from gateway.edi.flatfile import Row, text_lines
 from gateway.edi.syntax import Finding, Scope, Severity
 from gateway.errors import PermanentError
 
+OPEN_BOX = "\N{OPEN BOX}"  # how a blank is shown where a digit was expected
 KINDS = ("header", "line", "trailer")
 
 
@@ -135,16 +137,15 @@ def _read_line(number: int, text: str, layout: Layout) -> Row | Finding:
             "flat.line-long", message, "Ask the sender which layout this is; correct the places in the profile.", line=number, at=length + 1
         )
     padded = text.ljust(length)
-    values = {}
+    values, starts = {}, {name: place.start for name, place in places.items()}
     for name, place in places.items():
-        value = _value(padded[place.start - 1 : place.end], place)
-        if value is None:
-            shown = padded[place.start - 1 : place.end]
-            at = place.start + next((i for i, c in enumerate(shown) if not c.isdigit()), 0)
-            message = f"The {name} {shown!r} is no number of {place.length} digits."
-            return _finding("flat.number", message, "Ask the sender to correct it and to send the file again.", line=number, at=at, value=shown)
+        shown = padded[place.start - 1 : place.end]
+        value = _value(shown, place)
+        if value is None:  # kept so that nobody takes it for a number, with the place of the first character that is none
+            value = shown.replace(" ", OPEN_BOX)
+            starts[name] += next((i for i, c in enumerate(shown) if not c.isdigit()), 0)
         values[name] = value
-    return Row(number, values, {name: place.start for name, place in places.items()}, (text,), kind)
+    return Row(number, values, starts, (text,), kind)
 
 
 def _kind(text: str, layout: Layout) -> str | None:

@@ -46,15 +46,15 @@ class Finding:
     ack_kind: str | None = None
 
     def where(self) -> str:
-        """The position in words: `segment 7 (W07), element 02, byte 412`."""
+        """The position in words: `segment 7 (W07), element 02, byte 412`; in a flat file `line 3, column 5`."""
+        if self.line is not None and not self.tag and self.segment is None:
+            return f"line {self.line}" + (f", column {self.element}" if self.element is not None else "")
         words = []
         if self.segment is not None:
             words.append(f"segment {self.segment}" + (f" ({self.tag})" if self.tag else ""))
         elif self.tag:
             words.append(self.tag)
-        if self.element is not None and self.line is not None and not self.tag:
-            words.append(f"column {self.element}")
-        elif self.element is not None:
+        if self.element is not None:
             words.append(f"element {self.element:02d}" + (f" component {self.component}" if self.component else ""))
         if self.line is not None:
             words.append(f"line {self.line}")

@@ -73,7 +73,7 @@ def _segments(tags: list[str], parts: list[list[str]], offsets: list[int], compo
 class OpenGroup:
     """A group while it is read."""
 
-    __slots__ = ("_first_stray", "_last", "_repeated", "_seen", "_strays", "accepted", "counted", "findings", "header")
+    __slots__ = ("_first_stray", "_last", "_seen", "_strays", "accepted", "counted", "findings", "header", "repeated")
 
     def __init__(self, header: GroupHeader) -> None:
         self.header = header
@@ -82,32 +82,34 @@ class OpenGroup:
         self.accepted = 0
         self._seen: set[str] = set()
         self._last = -1
-        self._repeated = False
+        self.repeated = False
         self._strays = 0
         self._first_stray: tuple[int, str, int] = (0, "", 0)
 
     def count(self, control: str) -> int:
         """Count one more set; rising numbers are compared with the last one only, so that memory stays flat."""
         self.counted += 1
-        self._repeated = False
+        self.repeated = False
         number = int(control) if control.isdecimal() and control.isascii() else -1
         if number > self._last:
             self._last = number
         elif control in self._seen or number == self._last >= 0:
-            self._repeated = True
+            self.repeated = True
         elif len(self._seen) < MOST_CONTROLS:
             self._seen.add(control)
         return self.counted
 
+    def fits(self, set_id: str) -> bool:
+        """Whether GS01 is the one for such sets."""
+        return dictionary.FUNCTIONAL_IDS.get(set_id, self.header.functional_id) == self.header.functional_id
+
     def set_findings(self, set_id: str, control: str, offset: int) -> list[Finding]:
         """What is wrong with a set as a member of this group."""
-        expected = dictionary.FUNCTIONAL_IDS.get(set_id, self.header.functional_id)
-        if not self._repeated and expected == self.header.functional_id:
-            return []
         findings = []
-        if self._repeated:
+        if self.repeated:
             findings.append(fault("x12.st02-repeated", found=control, tag="ST", element=2, offset=offset, segment=1))
-        if expected != self.header.functional_id:
+        if not self.fits(set_id):
+            expected = dictionary.FUNCTIONAL_IDS[set_id]
             words = f"{set_id} belongs into a group of kind {expected}"
             findings.append(fault("x12.gs01-mismatch", found=self.header.functional_id, expected=words, offset=self.header.offset))
         return findings

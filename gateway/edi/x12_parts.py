@@ -140,12 +140,13 @@ class TransactionSet:
     """One set from ST to SE, checked; `ordinal` counts in its group, from 1; offsets are of its first and last byte, exactly.
 
     Its segments may be given as a function: they are made when they are first asked for, which nobody does for a set that is
-    only counted or acknowledged.
+    only counted or acknowledged. `raw` is there for a set that was found right as a whole: its bytes, plain ASCII, with the same
+    line end or none behind every terminator.
     """
 
-    __slots__ = ("_segments", "control", "end_offset", "findings", "group", "interchange", "offset", "ordinal", "set_id")
+    __slots__ = ("_segments", "control", "end_offset", "findings", "group", "interchange", "offset", "ordinal", "raw", "set_id")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a value with nine parts
+    def __init__(  # noqa: PLR0913, PLR0917 - a value with ten parts
         self,
         set_id: str,
         control: str,
@@ -156,6 +157,7 @@ class TransactionSet:
         ordinal: int,
         offset: int = 0,
         end_offset: int = 0,
+        raw: bytes | None = None,
     ) -> None:
         self.set_id = set_id
         self.control = control
@@ -166,6 +168,7 @@ class TransactionSet:
         self.ordinal = ordinal
         self.offset = offset
         self.end_offset = end_offset
+        self.raw = raw
 
     @property
     def segments(self) -> list[Segment]:
@@ -173,6 +176,14 @@ class TransactionSet:
         if not isinstance(self._segments, list):
             self._segments = self._segments()
         return self._segments
+
+    def plain(self) -> list[list[str]]:
+        """The same as lists of segment id and elements, without positions: for a set found right as a whole, a quarter of the work."""
+        if self.raw is None:
+            return [[segment.tag, *segment.elements] for segment in self.segments]
+        separators = self.interchange.separators
+        text, element, terminator = self.raw.decode("ascii"), separators.element.decode("latin-1"), separators.terminator.decode("latin-1")
+        return [piece.split(element) for piece in text.split(text[text.rindex(terminator) :])[:-1]]
 
     @property
     def accepted(self) -> bool:

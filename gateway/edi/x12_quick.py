@@ -87,6 +87,7 @@ class QuickSets:
         terminator, line_end = self._terminator, self._line_end or b""
         segments_of = partial(_segments, header, len(line_end))
         set_id, notes = quick.set_id, quick.notes
+        fits = group.fits(set_id)
         start = 0
         while match := match_at(held, start):
             end = match.end()
@@ -96,12 +97,15 @@ class QuickSets:
             control = match[1].decode("ascii")
             ordinal = group.count(control)
             offset = source.start + start + 1
-            findings = [*group.set_findings(set_id, control, offset), *notes]
+            findings = notes.copy()
+            if not fits or group.repeated:
+                findings = [*group.set_findings(set_id, control, offset), *findings]
             if findings:
                 line = source.lines + held.count(source.newline, 0, start) + 1
                 findings = self._strictness.settle_all(with_lines(findings, {offset: line} if self._with_line else {}))
-            segments = partial(segments_of, held[start:end], offset)
-            made = TransactionSet(set_id, control, segments, findings, header, group.header, ordinal, offset, source.start + end - len(line_end))
+            raw = held[start:end]
+            last = source.start + end - len(line_end)
+            made = TransactionSet(set_id, control, partial(segments_of, raw, offset), findings, header, group.header, ordinal, offset, last, raw)
             group.accepted += not findings or made.accepted
             self.segments += number
             start = end

@@ -45,15 +45,18 @@ class Splitter:
         self._expected = _PRINTABLE + b"".join(single)
         end_of_set = re.escape(self._terminator) + rb"[\r\n]*SE" + re.escape(separators.element)
         self._end_of_set = re.compile(end_of_set + rb"[^%s]*" % re.escape(self._terminator[:1]) + re.escape(self._terminator))
+        self._group_header = re.compile(
+            rb"GS" + re.escape(separators.element) + rb"[^%s]*" % re.escape(self._terminator[:1]) + re.escape(self._terminator)
+        )
         self._wrappable = self._terminator not in (b"\r", b"\n")
         self._known_tags: dict[str, str] = {}  # to themselves: one string for each id is compared faster than many
         self.recased: int | None = None  # where the first segment id stood that was not in capitals
         self.endless: int | None = None  # where a segment began that has no end
 
     def next_block(self, *, one_set: bool = False) -> Block | None:
-        """The next block, or None when the file ends or another interchange begins; if asked so it ends behind the next SE."""
+        """The next block, or None when the file ends or another interchange begins; if asked so it ends behind a GS or the next SE."""
         raw = self._next_bytes()
-        closing = self._end_of_set.search(raw) if one_set else None
+        closing = (self._group_header.match(raw) or self._end_of_set.search(raw)) if one_set else None
         if closing is not None:
             raw = raw[: self._skip_line_ends(raw, closing.end())]
         if not raw:

@@ -89,6 +89,8 @@ def parse_body(text: str, separators: Separators = Separators()) -> list[list[st
     lines = (line.strip() for line in text.splitlines())
     if terminator:
         lines = (line.removesuffix(terminator) for line in lines)
+    if " " + element not in text and not (terminator and " " + terminator in text):  # no value ends in a blank
+        return [_trimmed(line.split(element)) for line in lines if line]
     return [_trimmed([value.rstrip() for value in line.split(element)]) for line in lines if line]
 
 
@@ -121,6 +123,8 @@ def _delimiters(separators: Separators) -> list[str]:
 
 def _trimmed(segment: list[str]) -> list[str]:
     end = len(segment)
+    if segment[-1]:
+        return segment
     while end > 1 and not segment[end - 1]:
         end -= 1
     return segment[:end]
@@ -156,17 +160,23 @@ def _render(segments: list[list[str]], header: Envelope) -> bytes:
     _check_isa(segments[0], separators)
     element, terminator = separators.element.decode("latin-1"), separators.terminator.decode("latin-1")
     forbidden = _delimiters(separators if header.version >= "00402" else separators._replace(repetition=None))
-    lines = [element.join(segments[0])]
-    for ordinal, segment in enumerate(segments[1:], 2):
-        line = element.join(segment)
-        others = any(delimiter in line for delimiter in forbidden[1:])
-        if header.character_set != "printable":
-            _check_characters(segment, ordinal, header)
-        if others or line.count(element) != len(segment) - 1 or not (line.isascii() and line.isprintable()):
-            _refuse(segment, ordinal, "".join(forbidden), header)
-        lines.append(line)
+    lines = [element.join(segment) for segment in segments]
+    if header.character_set != "printable" or not _is_clean(element.join(lines[1:]), sum(map(len, segments[1:])), forbidden):
+        for ordinal, segment in enumerate(segments[1:], 2):
+            if header.character_set != "printable":
+                _check_characters(segment, ordinal, header)
+            if not _is_clean(lines[ordinal - 1], len(segment), forbidden):
+                _refuse(segment, ordinal, "".join(forbidden), header)
     joint = terminator + "\n" if header.line_break and terminator not in "\r\n" else terminator
     return (joint.join(lines) + joint).encode("latin-1")
+
+
+def _is_clean(line: str, elements: int, forbidden: list[str]) -> bool:
+    """Whether a segment of so many elements, its id among them, or many such joined, holds no delimiter and nothing but printable ASCII."""
+    element, *others = forbidden
+    if line.count(element) != max(elements - 1, 0) or not (line.isascii() and line.isprintable()):
+        return False
+    return not any(delimiter in line for delimiter in others)
 
 
 def _check_characters(segment: list[str], ordinal: int, header: Envelope) -> None:
@@ -206,6 +216,8 @@ def _refuse(segment: list[str], ordinal: int, forbidden: str, header: Envelope) 
 
 
 def _refuse_value(value: str, place: str, forbidden: str) -> None:
+    if value.isascii() and value.isprintable() and not any(delimiter in value for delimiter in forbidden):
+        return
     bad = sorted({c for c in value if c in forbidden or not " " <= c <= "~"})
     if bad:
         shown = " ".join(ascii(character) for character in bad)

@@ -21,9 +21,11 @@ from gateway.jobs import (
     refunds,
     telling,
     transmission,
+    unpacking,
     upkeep,
 )
 from gateway.jobs.context import Context, Tally
+from gateway.jobs.pausing import pausing
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
     "LoopImportReturnAuthorizations": loop.import_return_authorizations,
@@ -40,12 +42,12 @@ SCHEDULED: dict[str, Callable[..., Tally]] = {
 }
 
 QUEUED: dict[str, Callable[[Context, str], object]] = {
-    "translate": intake.translate_file,
-    "shelve": intake.shelve_file,
+    "translate": pausing(unpacking.translate, "processing"),
+    "shelve": pausing(intake.shelve_file, "archive"),
     "match": receipts.match_receipts,
     "transmit": transmission.transmit_authorization,
     "cancel": transmission.cancel_authorization,
-    "deliver": transmission.deliver_file,
+    "deliver": pausing(transmission.deliver_file, "outbox"),
     "decide": decisions.decide,
     "confirm": loop_effects.confirm,
     "message": telling.deliver_message,

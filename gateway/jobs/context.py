@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from gateway.clients.loop import Loop
 from gateway.clients.mail import Letter
 from gateway.clients.session import Outcome
+from gateway.clients.sftp import Address
 from gateway.clients.shopify import Shopify
 from gateway.domain.authorizing import Places
 from gateway.domain.documents import Policy
@@ -85,8 +86,9 @@ class Context:
     compare_before_write: bool
     template: Callable[[str], str]
     local: Callable[[datetime], datetime]
-    log: logging.Logger
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     compare_hour: int = 2
+    servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

@@ -19,7 +19,7 @@ from gateway.domain.receiving import Standing, Verdict
 from gateway.errors import GatewayError
 from gateway.jobs import effecting
 from gateway.jobs.context import Context, Tally
-from gateway.mapping import outbound
+from gateway.mapping import notes
 from gateway.store import database, effects, events, files, returns
 from gateway.store.returns import HeldAuthorization
 
@@ -138,7 +138,7 @@ def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[di
 def _ask_loop(ctx: Context, connection: Connection, rma: Return, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> None:
     decided = returns.load_decision(connection, rma.rma)
     decision: receiving.Decision = decided["decision"] if decided else None  # type: ignore[assignment]
-    facts = {**receipt_facts(ctx, connection, ras, standings), "facts": "; ".join([*decision.sentences, *decision.candidates])}
+    facts = receipt_facts(connection, ras, standings)
     round_ = str(1 + effects.withdrawn_calls(connection, rma.rma))
     if decision.verdict == Verdict.PROCESS:
         details = {"Warehouse receipt": facts["receipts"], "RA": facts["ra"], "Received on": facts["received_on"]}
@@ -146,16 +146,18 @@ def _ask_loop(ctx: Context, connection: Connection, rma: Return, ras: Sequence[H
     elif decision.verdict == Verdict.REMOVE:
         effecting.intend(ctx, connection, "loop.remove", rma.rma, round_, {"units": list(decision.remove_units)})
     else:
-        note = outbound.words(ctx.template("note.flagged.txt.j2"), facts, longest=LONGEST_NOTE)
+        told = [*decision.sentences, *decision.candidates]
+        note = notes.write(ctx.template("note.flagged.txt.j2"), facts, told, longest=LONGEST_NOTE)
         effecting.intend(ctx, connection, "loop.note", rma.rma, "flagged" if round_ == "1" else f"flagged {round_}", {"content": note})
         effecting.intend(ctx, connection, "loop.flag", rma.rma, round_, {})
 
 
-def receipt_facts(ctx: Context, connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> dict[str, str]:
+def receipt_facts(connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> dict[str, str]:
+    """What every note about a receipt names: RA, receipt, warehouse and day."""
     receipts = [r.document for ra in ras for r in returns.receipts_of(connection, ra.document.ra)]
     return {
-        "ra": ", ".join(ra.document.ra for ra in ras),
-        "receipts": ", ".join(dict.fromkeys(r.receipt_no for r in receipts)),
-        "warehouse": ", ".join(dict.fromkeys(s.warehouse for s in standings)),
+        "ra": notes.numbers([ra.document.ra for ra in ras]),
+        "receipts": notes.numbers([r.receipt_no for r in receipts]),
+        "warehouse": notes.numbers([s.warehouse for s in standings]),
         "received_on": max((r.received_on.isoformat() for r in receipts), default=""),
     }

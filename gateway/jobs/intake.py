@@ -7,21 +7,26 @@ point. A fault in one document stops that document, a fault of the envelope stop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from gateway.edi import x12
 from gateway.folders import Claimed, NameTakenError
+from gateway.folders.partner import MOST_AT_ONCE
 from gateway.jobs import reading_edifact, reading_flat, reading_x12, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
-from gateway.mapping import outbound
+from gateway.mapping import outbound, readers
 from gateway.mapping.profiles import Profile
 from gateway.store import database, events, files, workqueue
 from gateway.store.files import File
 
 AREAS = {"applied": "archive", "partial": "archive", "duplicate": "archive", "error": "error", "held": "error", "quarantine": "quarantine"}
+
+INCOMPLETE = "incomplete file"
 
 
 def receive_file(ctx: Context, partner: str, claimed: Claimed) -> int:
@@ -52,7 +57,7 @@ def receive_file(ctx: Context, partner: str, claimed: Claimed) -> int:
         )
         events.note(connection, "file.taken", f"{claimed.name} taken ({facts.size} bytes)", at=ctx.now(), file_id=file_id, partner=partner)
         workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now())
-        events.close_tasks(connection, kind="incomplete file", subject=f"{partner} {claimed.name}", because="taken", at=ctx.now())
+        events.close_tasks(connection, kind=INCOMPLETE, subject=f"{partner} {claimed.name}", because="taken", at=ctx.now())
     ctx.log.info("file.claimed", extra={"partner": partner, "file": claimed.name, "file_id": file_id})
     return file_id
 
@@ -78,12 +83,23 @@ def translate_file(ctx: Context, key: str) -> None:
     except StopFileError as stop:
         stopped = stop
     if stopped:
-        with database.writing(ctx.engine) as connection:
-            file = files.load_taken(connection, int(key))
-            if file is None:
-                return
+        stop_file(ctx, key, stopped)
+
+
+def stop_file(ctx: Context, key: str, stopped: StopFileError) -> None:
+    """Put a whole file aside, with the reason."""
+    with database.writing(ctx.engine) as connection:
+        file = files.load_taken(connection, int(key))
+        if file is not None:
             reading = Reading(file=file, profile=_profile_of(ctx, file), problems=[stopped.problem])
             _settle(ctx, connection, reading, stopped.outcome)
+
+
+def settle_file(ctx: Context, reading: Reading, outcome: str) -> None:
+    """Write what became of a file that was read elsewhere."""
+    with database.writing(ctx.engine) as connection:
+        if files.load_taken(connection, reading.file.id) is not None:
+            _settle(ctx, connection, reading, outcome)
 
 
 def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
@@ -104,8 +120,8 @@ def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     chunks = folder.read(file.place)
     head = next(folder.read(file.place), b"")
     kind = x12.sniff(head)
-    flat = reading_flat.kind_of(head, kind, profile)
-    if flat and kind not in ("x12", "edifact"):
+    flat = readers.flat_kind(head, kind, profile)
+    if flat:
         reading_flat.read(ctx, connection, reading, chunks, flat)
     elif kind == "x12" and (profile.x12 or profile.receive.x12):
         reading_x12.read(ctx, connection, reading, chunks)
@@ -205,6 +221,7 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "quarantine": "Dropping the right file into the right inbox is enough.",
     }
     facts = {
+        "first": first_sentence([*reading.problems, *reading.held]),
         "headline": headlines[outcome],
         "name": reading.file.name,
         "partner": reading.profile.partner,
@@ -214,6 +231,15 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "details": reading.details[:200],
     }
     return outbound.words(ctx.template("side.txt.j2"), facts)
+
+
+def first_sentence(problems: Sequence[Problem]) -> str:
+    """The first fault in one sentence: where, and what."""
+    if not problems:
+        return "Nothing is wrong with this file."
+    first = problems[0]
+    place = [first.document, first.where] if first.where not in ("", "the file", first.document) else [first.document]
+    return f"{', '.join(place)}: {first.message.strip().rstrip('.')}." + (f" There are {len(problems)} faults in all." if len(problems) > 1 else "")
 
 
 def shelve_file(ctx: Context, key: str) -> None:
@@ -249,22 +275,36 @@ def _put_away(ctx: Context, file: File, area: str) -> None:
 
 
 def take_files(ctx: Context, partner: str) -> int:
-    """Claim every file of a partner that is ready and give it its row; also what a crash left in `processing/`. How many were claimed."""
+    """Claim the files of a partner that are ready, as its limits let, and give each its row; also what a crash left in `processing/`. How many."""
     folder = ctx.folders[partner]
-    folder.claim_settled(now=ctx.monotonic())
-    for path, seconds in folder.incomplete(now=ctx.monotonic()):
-        _tell_incomplete(ctx, partner, path.name)
-        if seconds >= ctx.timing.incomplete_file:
-            folder.claim_incomplete(path)
-    claimed = folder.claimed()
+    folder.claim_settled(now=ctx.monotonic(), most=_room(ctx, partner))
+    for path, stamp in folder.incomplete():
+        if _is_over(ctx, partner, path.name, stamp):
+            folder.claim_incomplete(path, now=ctx.monotonic())
+    claimed = folder.left_over()
     for one in claimed:
         receive_file(ctx, partner, one)
+        folder.received(one.place)
     return len(claimed)
 
 
-def _tell_incomplete(ctx: Context, partner: str, name: str) -> None:
-    """Say once that a file stopped growing without its end (R-070); it stays where it is and is taken when it changes."""
+def _room(ctx: Context, partner: str) -> int:
+    """How many files may be taken now: few enough for the next partner to get its turn, and for this one's queue not to grow over its limit."""
+    with database.reading(ctx.engine) as connection:
+        in_hand = files.count_taken(connection, partner=partner)
+    return min(max(ctx.profiles[partner].limits.queue - in_hand, 0), MOST_AT_ONCE)
+
+
+def _is_over(ctx: Context, partner: str, name: str, stamp: str) -> bool:
+    """Say once that a file stopped growing without its end (R-070); whether it has been so for the whole period, through restarts and by the book's clock."""
+    subject = f"{partner} {name}"
+    text = f"{name} from {partner} stopped growing without its closing envelope ({stamp}); nothing of it was applied"
+    with database.reading(ctx.engine) as connection:
+        told = [task for task in events.open_tasks(connection, kind=INCOMPLETE) if task["subject"] == subject and task["text"] == text]
+    if told:
+        return ctx.now() - database.moment(told[0]["opened_at"]) >= timedelta(seconds=ctx.timing.incomplete_file)
     with database.writing(ctx.engine) as connection:
-        text = f"{name} from {partner} stopped growing without its closing envelope (IEA); nothing of it was applied"
+        events.close_tasks(connection, kind=INCOMPLETE, subject=subject, because="it changed", at=ctx.now())
         advice = "wait for the upload to end, or send it again complete; a complete file is taken by itself"
-        events.open_task(connection, "incomplete file", f"{partner} {name}", text, at=ctx.now(), advice=advice)
+        events.open_task(connection, INCOMPLETE, subject, text, at=ctx.now(), advice=advice)
+    return ctx.timing.incomplete_file <= 0

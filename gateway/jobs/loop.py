@@ -18,7 +18,7 @@ from gateway.domain.documents import Authorization, Return
 from gateway.domain.lifecycle import RaState
 from gateway.jobs import effecting, loop_effects
 from gateway.jobs.context import Context, Tally
-from gateway.mapping import outbound
+from gateway.mapping import notes
 from gateway.store import database, events, files, returns, workqueue
 from gateway.store.returns import HeldAuthorization, HeldReturn
 
@@ -140,7 +140,9 @@ def _make(ctx: Context, connection: Connection, ra: Authorization, *, hold: bool
     returns.save_authorization(connection, ra, state=RaState.HELD if hold else RaState.IMPORTED, at=ctx.now(), hold=reason)
     text = f"{ra.ra} made for {ra.warehouse}: " + ", ".join(f"{line.quantity} x {line.sku}" for line in ra.lines)
     events.note(connection, "ra.made", text, at=ctx.now(), rma=ra.rma, ra=ra.ra, facts={"value": str(ra.value)})
-    content = outbound.words(ctx.template("note.authorized.txt.j2"), {"ra": ra, "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M}"}, longest=LONGEST_NOTE)
+    told = [f"{line.quantity} x {line.sku}" for line in ra.lines]
+    values = {"ra": ra, "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M}"}
+    content = notes.write(ctx.template("note.authorized.txt.j2"), values, told, longest=LONGEST_NOTE)
     effecting.intend(ctx, connection, "loop.note", ra.rma, f"made {ra.ra}", {"content": content, "ra": ra.ra})
     if not hold:
         workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())

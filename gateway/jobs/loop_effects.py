@@ -20,7 +20,7 @@ from gateway.errors import PermanentError, TemporaryError
 from gateway.jobs import decisions, effecting
 from gateway.jobs.context import Context
 from gateway.jobs.effecting import Effect, EffectState, Look, Sight, Way
-from gateway.mapping import outbound
+from gateway.mapping import notes
 from gateway.store import database, effects, events, returns, workqueue
 from gateway.store.returns import HeldAuthorization, HeldReturn
 
@@ -39,8 +39,10 @@ def perform_effect(ctx: Context, key: str) -> None:
     effecting.perform(ctx, effect, WAYS[effect.kind])
 
 
-def _before_note(_ctx: Context, _effect: Effect) -> Look:
-    return Look(sight=Sight.CLEAR)
+def _before_note(ctx: Context, effect: Effect) -> Look:
+    """Loop does not recognise repeats, so a note is read back before it is sent a second time, whatever the first try seemed to come to."""
+    found = _after_note(ctx, effect) if effect.attempts else None
+    return found if found and found.sight == Sight.HAPPENED else Look(sight=Sight.CLEAR)
 
 
 def _after_note(ctx: Context, effect: Effect) -> Look:
@@ -250,14 +252,13 @@ def _note_processed(ctx: Context, connection: Connection, rma: Return) -> None:
         return
     ras = returns.authorizations_of(connection, rma.rma)
     standings = [decisions.stand(connection, ra) for ra in ras]
-    received = "; ".join(f"{line.sku} {line.good} good" + (f", {line.second} second" if line.second else "") for s in standings for line in s.lines)
+    received = [f"{line.sku} {line.good} good" + (f", {line.second} second" if line.second else "") for s in standings for line in s.lines]
     asked = decided["decision"].verdict == Verdict.PROCESS
     facts = {
-        **decisions.receipt_facts(ctx, connection, ras, standings),
-        "facts": received,
+        **decisions.receipt_facts(connection, ras, standings),
         "outcome": "Processed." if asked else "Closed after review.",
     }
-    note = outbound.words(ctx.template("note.processed.txt.j2"), facts, longest=LONGEST_NOTE)
+    note = notes.write(ctx.template("note.processed.txt.j2"), facts, received, longest=LONGEST_NOTE)
     effecting.intend(ctx, connection, "loop.note", rma.rma, "processed", {"content": note})
 
 

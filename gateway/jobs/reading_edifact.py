@@ -15,7 +15,7 @@ from gateway.jobs import acknowledgements, answers, receipts, stock_reports
 from gateway.jobs.context import Context
 from gateway.jobs.envelopes import Claim, check_claim, note_all, note_outside
 from gateway.jobs.reading import Problem, Reading
-from gateway.mapping import inbound_edifact
+from gateway.mapping import inbound_edifact, readers
 
 KNOWN_BUT_UNUSED = frozenset({"DESADV", "RETANN", "RETINS", "INVRPT", "RECADV"})
 LARGEST_REST = 4 * 1024 * 1024
@@ -37,9 +37,8 @@ class _Envelope:
 
 def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterable[bytes]) -> None:
     """Apply what an EDIFACT file says."""
-    strictness = edifact.Strictness(waived=frozenset(reading.profile.receive.waived), raised=frozenset(reading.profile.receive.raised))
     envelope = _Envelope()
-    for event in edifact.read_messages(chunks, strictness=strictness):
+    for event in edifact.read_messages(chunks, strictness=readers.strictness_of(reading.profile)):
         if isinstance(event, edifact.Message):
             result, good = _take_message(ctx, connection, reading, event)
             envelope.results.append(result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
@@ -10,28 +10,15 @@ from gateway.edi import flatfile, spreadsheet
 from gateway.jobs import receipts
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading
-from gateway.mapping import inbound_flat
+from gateway.mapping import readers
 from gateway.mapping.inbound_flat import ReadFile
 from gateway.mapping.profiles import Profile
-
-READERS: dict[str, Callable[..., ReadFile]] = {"csv": inbound_flat.read_csv, "fixed": inbound_flat.read_fixed, "xlsx": inbound_flat.read_xlsx}
-SPREADSHEET_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-
-
-def kind_of(head: bytes, kind: str, profile: Profile) -> str | None:
-    """Which of the partner's flat layouts a file that begins like this has; none when the partner has no such."""
-    receive = profile.receive
-    if receive.xlsx_receipt and (head.startswith(SPREADSHEET_STARTS) or not (receive.csv_receipt or receive.fixed_receipt)):
-        return "xlsx" if kind != "empty" else None
-    if kind != "text":
-        return None
-    return "fixed" if receive.fixed_receipt else "csv" if receive.csv_receipt else None
 
 
 def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterable[bytes], kind: str) -> None:
     """Apply what a flat file says."""
     today = ctx.local(ctx.now()).date()
-    found = READERS[kind](chunks, profile=reading.profile, catalogue=ctx.places.catalogue, today=today)
+    found = readers.FLAT[kind](chunks, profile=reading.profile, catalogue=ctx.places.catalogue, today=today)
     reading.problems += [Problem.of(finding, "The whole file") for finding in found.faults]
     reading.remarks += [finding.message for finding in found.notes]
     if found.faults:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -14,17 +14,11 @@ from gateway.jobs import acknowledgements, answers, receipts, stock_reports
 from gateway.jobs.context import Context
 from gateway.jobs.envelopes import Claim, check_claim, note_all, note_outside
 from gateway.jobs.reading import Problem, Reading
-from gateway.mapping import inbound, inbound_lines
+from gateway.mapping import readers
 from gateway.mapping.inbound_parts import ReadReceipt
 from gateway.mapping.profiles import Profile
 
-RECEIPTS: dict[str, Callable[..., ReadReceipt]] = {
-    "944": inbound.to_receipt,
-    "861": inbound_lines.to_receipt_861,
-    "180": inbound_lines.to_receipt_180,
-}
 ACKNOWLEDGEMENTS = frozenset({"997", "999"})
-STOCK = frozenset({"846", "947"})
 KNOWN_BUT_UNUSED = frozenset({"947", "846", "945", "940", "943", "856", "861", "180"})
 LARGEST_REST = 4 * 1024 * 1024
 
@@ -44,9 +38,8 @@ class _Envelope:
 
 def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterable[bytes]) -> None:
     """Apply what an X12 file says."""
-    strictness = x12.Strictness(waived=frozenset(reading.profile.receive.waived), raised=frozenset(reading.profile.receive.raised))
     envelope = _Envelope()
-    for event in x12.read_sets(chunks, strictness=strictness):
+    for event in x12.read_sets(chunks, strictness=readers.strictness_of(reading.profile)):
         if isinstance(event, x12.TransactionSet):
             result, good = _take_set(ctx, connection, reading, event)
             envelope.results.append(result)
@@ -89,8 +82,8 @@ def _take_set(ctx: Context, connection: Connection, reading: Reading, document: 
     name = f"set {document.ordinal} ({document.set_id} {document.control})"
     note_all(reading, document.findings, name)
     if not document.accepted:
-        return acknowledge.SetResult(document.set_id, document.control, document.findings), False
-    read = RECEIPTS[document.set_id] if document.set_id in reading.profile.receive.x12 else None
+        return acknowledge.SetResult(document.set_id, document.control, document.findings, _reference(document)), False
+    read = readers.X12_RECEIPTS[document.set_id] if document.set_id in reading.profile.receive.x12 else None
     good, findings = True, list(document.findings)
     if read:
         good = _take_receipt(ctx, connection, reading, read(document, profile=reading.profile, catalogue=ctx.places.catalogue), document)
@@ -98,7 +91,7 @@ def _take_set(ctx: Context, connection: Connection, reading: Reading, document: 
         acknowledgements.take_acknowledgement(ctx, connection, reading, document)
     elif document.set_id == "824":
         acknowledgements.take_advice(ctx, connection, reading, document)
-    elif document.set_id in STOCK and reading.profile.receive.stock:
+    elif document.set_id in readers.X12_STOCK and reading.profile.receive.stock:
         faults = stock_reports.take(ctx, connection, reading, document)
         answers.advise_x12(ctx, connection, reading, document, faults)
         good = not faults

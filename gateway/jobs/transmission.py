@@ -23,7 +23,7 @@ from gateway.jobs.context import Context, Tally
 from gateway.mapping import outbound, outbound_edifact, outbound_flat
 from gateway.mapping.outbound import UnsendableError
 from gateway.mapping.profiles import Profile
-from gateway.store import database, events, files, returns, workqueue
+from gateway.store import database, events, files, remote, returns, workqueue
 from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
 
@@ -106,8 +106,10 @@ def _due_too(connection: Connection, held: HeldAuthorization, most: int) -> list
     if most < 1:
         return []
     waiting = returns.list_authorizations(connection, states={RaState.IMPORTED, RaState.QUEUED}, partner=held.document.partner)
-    others = (other for other in waiting if other.document.ra != held.document.ra)
-    return list(itertools.islice((other for other in others if not files.documents_for(connection, other.document.ra)), most))
+    others = (
+        returns.load_authorization(connection, other.document.ra) for other in waiting if other.document.ra != held.document.ra
+    )  # locked, then looked at
+    return list(itertools.islice((other for other in others if other and not files.documents_for(connection, other.document.ra)), most))
 
 
 def _tell_change(ctx: Context, connection: Connection, held: HeldAuthorization) -> str:
@@ -210,7 +212,7 @@ def deliver_file(ctx: Context, key: str) -> None:
     """Put a made file into the outbox, exactly once: pending → staged → delivered."""
     with database.reading(ctx.engine) as connection:
         file = files.load(connection, int(key))
-    if file is None or file.state not in ("pending", "staged"):
+    if file is None or file.state not in ("pending", "staged", "placed"):
         return
     folder = ctx.folders[file.partner]
     if file.state == "pending":
@@ -223,7 +225,21 @@ def deliver_file(ctx: Context, key: str) -> None:
         except NameTakenError:
             _rename(ctx, file)
             return
+    if _waits_for_server(ctx, file):
+        return
     _delivered(ctx, file)
+
+
+def _waits_for_server(ctx: Context, file: File) -> bool:
+    """Whether a file in the outbox is still to be carried to the partner's server; the sync asks for its delivery again when it is there."""
+    server = ctx.profiles[file.partner].sftp
+    if server is None or file.folder not in server.outgoing:
+        return False
+    with database.writing(ctx.engine) as connection:
+        if remote.is_sent(connection, partner=file.partner, folder=file.folder, name=file.name):
+            return False
+        files.change(connection, file.id, state="placed")
+    return True
 
 
 def _rename(ctx: Context, file: File) -> None:

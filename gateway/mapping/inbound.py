@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 
 from gateway.domain.documents import Receipt, ReceiptLine
 from gateway.domain.items import Catalogue
-from gateway.edi import dictionary
 from gateway.edi.x12 import Segment, TransactionSet
 from gateway.errors import PermanentError
+from gateway.mapping import quick_receipts
 from gateway.mapping.inbound_parts import ReadReceipt, whole_number
 from gateway.mapping.inbound_parts import ReceiptFault as _Fault
 from gateway.mapping.inbound_parts import fault_at as _fault
 from gateway.mapping.profiles import Profile, ReadX12Receipt
 
-EXCEPTIONS_ONLY = {"X", "N"}
+_make_read = quick_receipts.maker(ReadReceipt)
 
 
 def to_receipt(document: TransactionSet, *, profile: Profile, catalogue: Catalogue) -> ReadReceipt:
@@ -31,6 +30,10 @@ def to_receipt(document: TransactionSet, *, profile: Profile, catalogue: Catalog
     position = f"set {document.ordinal} ({document.set_id} {document.control})"
     if rules is None:
         raise PermanentError(f"{profile.partner} is not set up for X12 receipts: add [receive.x12_receipt] to its profile")
+    plan = quick_receipts.plan_for(profile, catalogue)
+    quick = plan.read(document, position) if plan else None
+    if quick is not None:
+        return _make_read(quick[0], (), quick[1], position)
     try:
         receipt, listed_only = _read_944(_Parts.of(document), rules, profile=profile, catalogue=catalogue, position=position)
     except _Fault as fault:
@@ -78,20 +81,11 @@ class _Parts:
     def find(self, places: Iterable[str]) -> Iterator[str]:
         """The values at the places, in the profile's order: the heading first, then the lines."""
         for place in places:
-            key, element = _split_place(place)
+            key, element = quick_receipts.split_place(place)
             for segment in self.places.get(key, ()):
                 value = segment.get(element)
                 if value:
                     yield value
-
-
-@cache
-def _split_place(place: str) -> tuple[str, int]:
-    """`W17-04` is element 4 of a W17; `N9*RZ` is element 2 of an N9 whose first is RZ."""
-    if "*" in place:
-        return place, 2
-    tag, _, element = place.partition("-")
-    return tag, int(element)
 
 
 def _first(values: Iterator[str]) -> str:
@@ -102,7 +96,7 @@ def _read_944(parts: _Parts, rules: ReadX12Receipt, *, profile: Profile, catalog
     head = next((s for s in parts.heading if s.tag == "W17"), None)
     if head is None or not parts.items:
         raise _fault("receipt.empty", "the 944 has no W17 or no W07: it tells of no goods", "send the receipt with its lines again")
-    listed_only = head.get(1) in EXCEPTIONS_ONLY
+    listed_only = head.get(1) in quick_receipts.EXCEPTIONS_ONLY
     if listed_only and rules.absent_lines == "hold":
         raise _fault(
             "receipt.exceptions-only",
@@ -222,13 +216,8 @@ def _exceptions(item: _Item, rules: ReadX12Receipt, pieces: int, profile: Profil
             )
         sums[meaning] = sums.get(meaning, 0) + _quantity(segment, 1) * pieces
         if meaning == "second":
-            words = (dictionary.code_meaning("412", code) or f"condition {code}").lower()
-    return sums, _plain_condition(words)
-
-
-def _plain_condition(words: str) -> str:
-    """The condition in the shortest words a returns desk uses."""
-    return "damaged" if words.startswith("damaged") else words
+            words = quick_receipts.condition_words(code)
+    return sums, words
 
 
 def _quantity(segment: Segment, element: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from gateway.domain.documents import Receipt, ReceiptLine
@@ -21,6 +22,7 @@ from gateway.mapping.profile_parts import ReadCsvReceipt, ReadFlat, ReadXlsxRece
 from gateway.mapping.profiles import Profile
 
 EXCEL_DAY_ONE = date(1899, 12, 30)  # serials of the 1900 system, with Lotus' leap day
+TOO_FEW = "flat.cells-few"  # a row that was cut spoils its receipt; where it lacks what says which that is, the file
 PARTS = {"csv": "receive.csv_receipt", "fixed": "receive.fixed_receipt", "xlsx": "receive.xlsx_receipt"}
 
 
@@ -43,6 +45,7 @@ class _Gathered:
     rows: dict[int, Row] = field(default_factory=dict)
     trailer: Row | None = None
     records: int = 0
+    short: dict[int, Finding] = field(default_factory=dict)
 
 
 def layout_of(rules: ReadCsvReceipt) -> flatfile.Layout:
@@ -90,7 +93,7 @@ def _read(kind: str, rows: Iterator[Row | Finding], rules: Any, *, profile: Prof
     faults = faults or _trailer_faults(gathered, rules, kind)
     reader = _Reader(rules, PARTS[kind], profile.partner, catalogue, today)
     return ReadFile(
-        receipts=[] if faults else [reader.receipt(group) for group in gathered.groups.values()],
+        receipts=[] if faults else [reader.receipt(group, gathered.short) for group in gathered.groups.values()],
         faults=faults,
         notes=[finding for finding in gathered.findings if finding.severity != Severity.ERROR],
         rows=gathered.rows,
@@ -102,7 +105,10 @@ def _gather(rows: Iterator[Row | Finding], rules: ReadFlat) -> _Gathered:
     above: dict[str, str] = {}
     for found in rows:
         if isinstance(found, Finding):
-            gathered.findings.append(found)
+            if found.code == TOO_FEW and found.line:
+                gathered.short[found.line] = found
+            else:
+                gathered.findings.append(found)
             continue
         gathered.rows[found.line] = found
         gathered.records += found.record in ("header", "line")
@@ -113,6 +119,7 @@ def _gather(rows: Iterator[Row | Finding], rules: ReadFlat) -> _Gathered:
             above = row.values
             key = tuple(row.values.get(meaning, "") for meaning in rules.group_by)
             gathered.groups.setdefault(key, []).append(row)
+    gathered.findings += [finding for line, finding in gathered.short.items() if line not in gathered.rows]
     return gathered
 
 
@@ -130,15 +137,25 @@ def _trailer_faults(gathered: _Gathered, rules: Any, kind: str) -> list[Finding]
     if gathered.trailer is None:
         return [_finding("flat.trailer-missing", "The file has no trailer: it was cut off on its way.", "Send the file again, complete.")]
     lines = sum(len(group) for group in gathered.groups.values())
-    units = sum(whole_number(_plain_number(row.values.get(rules_quantity(row), ""), rules)) or 0 for g in gathered.groups.values() for row in g)
-    counted = {"lines": lines, "records": gathered.records, "units": units}
+    numbers = [_decimal(_plain_number(row.values.get(rules_quantity(row), ""), rules)) for group in gathered.groups.values() for row in group]
+    counted: dict[str, Decimal | int] = {"lines": lines, "records": gathered.records}
+    if None not in numbers:  # what is no number is told at its row
+        counted["units"] = sum((number for number in numbers if number is not None), Decimal())
     found = []
     for meaning, value in gathered.trailer.values.items():
-        if meaning in counted and value and whole_number(_plain_number(value, rules)) != counted[meaning]:
+        if meaning in counted and value and _decimal(_plain_number(value, rules)) != counted[meaning]:
             message = f"The trailer says {value} {meaning}, {counted[meaning]} were read."
             at = gathered.trailer.places.get(meaning)
             found.append(_finding("flat.trailer", message, "Send the file again, complete.", line=gathered.trailer.line, at=at, value=value))
     return found
+
+
+def _decimal(text: str) -> Decimal | None:
+    """A number for a sum; an empty one is zero."""
+    try:
+        return Decimal(text or 0)
+    except InvalidOperation:
+        return None
 
 
 def rules_quantity(row: Row) -> str:
@@ -168,9 +185,12 @@ class _Reader:
     catalogue: Catalogue
     today: date
 
-    def receipt(self, rows: Sequence[Row]) -> ReadReceipt:
+    def receipt(self, rows: Sequence[Row], short: Mapping[int, Finding]) -> ReadReceipt:
         position = f"line {rows[0].line}"
         numbers = tuple(row.line for row in rows)
+        cut = tuple(short[number] for number in numbers if number in short)
+        if cut:
+            return ReadReceipt(receipt=None, faults=cut, position=position, lines=numbers)
         try:
             receipt = self._receipt(rows, position)
         except ReceiptFault as fault:
@@ -247,7 +267,11 @@ class _Reader:
             return 0
         number = whole_number(_plain_number(text, self.rules))
         if number is None or number < 0:
-            message = f"the quantity {text!r} is not a whole number of units"
+            message = (
+                f"the quantity {text!r} is not a whole number of units"
+                if text
+                else "the quantity is empty (or an error, or a formula without a value)"
+            )
             raise _fault("receipt.quantity", message, "correct it and drop the file again", row, meaning)
         return number
 

@@ -7,18 +7,19 @@ template cannot reach a partner.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError
 
 from gateway.domain.documents import Authorization
 from gateway.edi import x12, x12_write
 from gateway.edi.syntax import Severity
 from gateway.errors import PermanentError
+from gateway.mapping import sandbox
 from gateway.mapping.profiles import Profile, X12Identity
 
 FUNCTIONAL_IDS = {"856": "SH", "943": "AR", "180": "AN", "997": "FA", "999": "FA", "824": "AG"}
@@ -51,9 +52,10 @@ def to_x12(ras: Sequence[Authorization], *, profile: Profile, template: str, con
     """RAs as one X12 interchange with a set for each, checked."""
     identity = _identity(profile)
     separators = separators_of(identity)
+    finalize = _finalizer(profile, separators)
     sets: list[tuple[str, str, list[list[str]]]] = []
     for place, ra in enumerate(ras, start=1):
-        text = render(template, ra, profile=profile, purpose=purpose, at=at, finalize=lambda v: _finalize_x12(v, profile, separators))
+        text = render(template, ra, profile=profile, purpose=purpose, at=at, finalize=finalize)
         body = x12.parse_body(text)
         sets.append((profile.send.document, set_control(place), _closed(body, profile)))
     header = envelope(identity, functional_id=FUNCTIONAL_IDS[profile.send.document], controls=controls, at=at)
@@ -106,23 +108,34 @@ def envelope(identity: X12Identity, *, functional_id: str, controls: Controls, a
     )
 
 
-def _finalize_x12(value: Any, profile: Profile, separators: x12.Separators) -> str:
-    """A value as it may stand in a segment: separators and control characters replaced, or refused, as the profile says."""
-    text = "" if value is None else str(value)
-    cleaned = x12.clean(text.replace("*", " "), separators)
-    if profile.send.forbidden == "refuse" and cleaned != text:
-        raise UnsendableError(f"the value {text!r} holds a character that {profile.partner} must not get (separator or control character)")
-    return cleaned
+def _finalizer(profile: Profile, separators: x12.Separators) -> Callable[[Any], str]:
+    """What makes a value one that may stand in a segment: separators and control characters replaced, or refused, as the profile says."""
+    delimiters = "".join(byte.decode("latin-1") for byte in separators if byte)
+    odd = re.compile(f"[^ -~]|[{re.escape(delimiters)}*]").search
+    refuse = profile.send.forbidden == "refuse"
+
+    def finalize(value: Any) -> str:
+        text = "" if value is None else str(value)
+        cleaned = x12.clean(text.replace("*", " "), separators) if odd(text) else text.strip()
+        if refuse and cleaned != text:
+            raise UnsendableError(f"the value {text!r} holds a character that {profile.partner} must not get (separator or control character)")
+        return cleaned
+
+    return finalize
 
 
 def render(template: str, ra: Authorization, *, profile: Profile, purpose: str, at: datetime, finalize: Callable[[Any], str]) -> str:
     """The template's text for one RA; every value it prints goes through `finalize`."""
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
-    )
-    facts = {"ra": ra, "profile": profile, "purpose": purpose_code(profile, purpose), "at": at, "created_at": ra.created_at}
+    facts = {
+        "ra": ra,
+        "profile": profile,
+        "purpose": purpose_code(profile, purpose),
+        "at": at,
+        "created_at": ra.created_at,
+        sandbox.FINALIZE: finalize,
+    }
     try:
-        return environment.from_string(template).render(facts)
+        return sandbox.document(template).render(facts)
     except TemplateError as fault:
         raise UnsendableError(f"templates/{profile.send.template}: {fault}; correct the template, the RA waits") from fault
 
@@ -186,8 +199,9 @@ def check_sendable(content: bytes, ras: Sequence[Authorization], *, profile: Pro
 
 def _compare(ra: Authorization, read: x12.TransactionSet, *, profile: Profile) -> None:
     tag, element = LINE_QUANTITIES[profile.send.document]
-    units = sum(int(s.get(element)) for s in read.segments if s.tag == tag)
-    named = any(ra.ra in s.elements for s in read.segments)
+    segments = read.plain()
+    units = sum(int(segment[element]) for segment in segments if segment[0] == tag)
+    named = any(ra.ra in segment for segment in segments)
     if not named or units != ra.units:
         raise UnsendableError(
             f"{ra.ra}: read back, the document {'names the RA' if named else 'does not name the RA'} and has {units} units instead of {ra.units}; "
@@ -226,8 +240,7 @@ def to_ta1(segment: list[str], *, profile: Profile, controls: Controls, at: date
 
 def words(template: str, facts: dict[str, Any], *, longest: int | None = None) -> str:
     """A sentence or page from a template, on one line when `longest` is given and cut there at a word, never inside a number."""
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    text = environment.from_string(template).render(facts)
+    text = sandbox.text(template).render(facts)
     if longest is None:
         return text
     line = " ".join(text.split())

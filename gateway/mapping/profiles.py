@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gateway.errors import PermanentError
 from gateway.mapping.calendars import CalendarPart
+from gateway.mapping.exchange_parts import Limits, Pgp, Sftp, Unpack
 from gateway.mapping.policy_part import PolicyPart
 from gateway.mapping.profile_parts import (
     KINDS,
@@ -80,6 +81,8 @@ class Folders(_Part):
     settle_seconds: float = 5.0
     temporary: tuple[str, ...] = ("*.tmp", "*.part", "*.partial", "*.filepart", ".*", "~*")
     trigger: str = ""
+    watch: Literal["events", "polling", "off"] = "events"
+    share: bool = False
 
 
 class Purposes(_Part):
@@ -208,6 +211,10 @@ class Profile(_Part):
     calendar: CalendarPart = CalendarPart()
     cross_references: dict[str, str] = {}
     policy: PolicyPart = PolicyPart()
+    sftp: Sftp | None = None
+    unpack: Unpack = Unpack()
+    pgp: Pgp | None = None
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _agrees(self) -> Profile:

@@ -35,7 +35,7 @@ COVERED: dict[str, tuple[Table, Column[Any], Column[Any], tuple[str, ...]]] = {
         credit_invoices,
         credit_invoices.c.number,
         credit_invoices.c.made_at,
-        ("number", "refund_id", "order_id", "rma", "currency", "merchandise", "tax", "shipping", "duties", "total", "made_at"),
+        ("number", "refund_id", "order_id", "rma", "currency", "merchandise", "tax", "shipping", "duties", "adjustment", "total", "made_at"),
     ),
 }
 HEAD, LOOKED = "audit.head", "audit.covered"

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.errors import PermanentError, TemporaryError
 
 BUSY_SECONDS = 30
-IDLE_SECONDS = 300  # a transaction that does nothing for so long is ended by PostgreSQL: its process was stopped or cut off
+IDLE_SECONDS = 300.0
 MIGRATING = 5_200_944  # the advisory lock of whoever brings the tables forward
 WAKE = "gateway_work"  # the channel on which PostgreSQL tells that work was queued
 # SQLite's result codes (the low byte) and PostgreSQL's classes of SQLSTATE for what passes by itself
@@ -44,13 +45,17 @@ class BookTroubleError(TemporaryError):
     """The database cannot be reached or written just now; nothing of the transaction was kept."""
 
 
-def connect(url: str) -> Engine:
-    """Open the book; makes a missing SQLite file, not its tables (see `migrate`)."""
+def connect(url: str, *, idle_seconds: float = IDLE_SECONDS) -> Engine:
+    """Open the book; makes a missing SQLite file, not its tables (see `migrate`).
+
+    A transaction that does nothing for `idle_seconds` is ended by PostgreSQL: its process was stopped or cut off, and must hold nobody up for longer
+    than its lease.
+    """
     if not url.startswith("sqlite"):
-        engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
-        event.listen(engine, "connect", _set_up_postgres)
+        engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        event.listen(engine, "connect", partial(_set_up_postgres, idle_seconds))
         return engine
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -64,8 +69,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _set_up_postgres(connection: Any, _record: object) -> None:
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+def _set_up_postgres(idle_seconds: float, connection: Any, _record: object) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{idle_seconds * 1000:.0f}ms'")
     connection.commit()
 
 
@@ -128,10 +133,12 @@ def passing(error: DBAPIError) -> str | None:
     return str(error.orig).strip().partition("\n")[0] if state[:2] in PASSING_POSTGRES or state == "25P03" else None
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables to this version, in one transaction."""
+def migrate(engine: Engine, *, keep_in: Path | None = None) -> None:
+    """Bring the tables to this version, in one transaction; a SQLite book that has an older one is copied into `keep_in` first."""
     if is_current(engine):
         return
+    if keep_in is not None and engine.dialect.name == "sqlite":
+        keep_before(engine, keep_in)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -152,6 +159,21 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise PermanentError(f"the database could not be brought to this version: {error}") from error
+
+
+def keep_before(engine: Engine, folder: Path) -> Path | None:
+    """Copy a book of an older version beside itself before it is changed; None when there is none yet. On PostgreSQL whoever upgrades has a backup made."""
+    from gateway.store import copying
+
+    with engine.connect().execution_options(reading=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"gateway.db.before-{version}-to-{REVISION}"
+    if not kept.exists():
+        copying.copy_file(engine, kept)
+    return kept
 
 
 def is_current(engine: Engine) -> bool:
@@ -177,6 +199,26 @@ def _dialect(connection: Connection) -> Any:
     from sqlalchemy.dialects import sqlite
 
     return sqlite
+
+
+class UsedDatabaseError(PermanentError):
+    """The database holds tables already; name an empty one, so that nothing of yours is touched."""
+
+
+def require_empty(engine: Engine) -> None:
+    """Refuse a database that has tables."""
+    with engine.connect() as connection:
+        if inspect(connection).get_table_names():
+            raise UsedDatabaseError
+
+
+def clear(engine: Engine) -> None:
+    """Take every table of the book out of a database that is only for trying."""
+    from gateway.store.schema import metadata
+
+    with engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
@@ -209,30 +251,14 @@ def row(connection: Connection, statement: Any) -> dict[str, Any] | None:
 
 
 def lock_row(connection: Connection, statement: Any) -> Any:
-    """A select that keeps its rows locked until the commit; on SQLite the writing transaction already has."""
-    return statement.with_for_update() if connection.dialect.name == "postgresql" else statement
+    """A select that keeps its rows locked until the commit; on SQLite the writing transaction already has, and a reading one locks nothing."""
+    locks = connection.dialect.name == "postgresql" and not connection.get_execution_options().get("reading")
+    return statement.with_for_update() if locks else statement
 
 
 def lock_free_rows(connection: Connection, statement: Any) -> Any:
     """The same, passing over rows that another transaction holds."""
     return statement.with_for_update(skip_locked=True) if connection.dialect.name == "postgresql" else statement
-
-
-def lock_briefly(connection: Connection, table: Table, *, wait_seconds: float = 1.0) -> bool:
-    """Keep every other writer from a table until the commit, once those at it are done; False when they take too long. SQLite has one writer anyway."""
-    if connection.dialect.name != "postgresql":
-        return True
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds * 1000:.0f}ms'")
-    try:
-        with connection.begin_nested():
-            connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", "") != "55P03":
-            raise
-        return False
-    finally:
-        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-    return True
 
 
 def instant(at: datetime) -> str:
@@ -243,6 +269,12 @@ def instant(at: datetime) -> str:
 def moment(text: str) -> datetime:
     """The instant a text of the book stands for."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def within(column: Any, start: datetime | None, end: datetime | None) -> list[Any]:
+    """The criteria that keep an instant's column in [start, end); an open side is None."""
+    found = [column >= instant(start)] if start else []
+    return found + ([column < instant(end)] if end else [])
 
 
 def pack(value: Any) -> str:

@@ -60,6 +60,17 @@ def of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
     return list_events(connection, events.c.rma == rma)
 
 
+def returns_within(connection: Connection, start: datetime | None, end: datetime | None) -> list[str]:
+    """The RMAs of which something was recorded within a time."""
+    statement = select(events.c.rma).where(events.c.rma.is_not(None), *database.within(events.c.at, start, end)).distinct().order_by(events.c.rma)
+    return [str(r[0]) for r in connection.execute(statement)]
+
+
+def of_kinds(connection: Connection, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Every event of these words, in order."""
+    return list_events(connection, events.c.word.in_(words))
+
+
 def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
     """The story of a file."""
     return list_events(connection, events.c.file_id == file_id)
@@ -138,6 +149,11 @@ def resolve_alert(connection: Connection, kind: str, subject: str, *, at: dateti
     return connection.execute(update(alerts).where(same).values(open=False, last_at=database.instant(at))).rowcount > 0
 
 
+def open_alerts(connection: Connection, *, kind: str) -> list[dict[str, Any]]:
+    """Open alerts of a kind."""
+    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True), alerts.c.kind == kind))
+
+
 def list_alerts(connection: Connection) -> list[dict[str, Any]]:
     """Every alert, oldest first."""
     return database.rows(connection, select(alerts).order_by(alerts.c.id))
@@ -177,8 +193,10 @@ def due_jobs(connection: Connection, *, now: datetime) -> list[str]:
 
 
 def plan_job(connection: Connection, job: str, *, due_at: datetime) -> None:
-    """Put a job on the schedule unless it is there."""
-    database.insert_new(connection, schedule, {"job": job, "due_at": database.instant(due_at)})
+    """Put a job on the schedule; one that is there keeps its time, unless that is later than it would be now."""
+    due = database.instant(due_at)
+    if database.insert_new(connection, schedule, {"job": job, "due_at": due}) is None:
+        connection.execute(update(schedule).where(schedule.c.job == job, schedule.c.due_at > due).values(due_at=due))
 
 
 def take_slot(connection: Connection, job: str, *, now: datetime, next_at: datetime) -> bool:

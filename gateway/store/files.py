@@ -135,6 +135,18 @@ def unfinished(connection: Connection) -> list[File]:
     return list_files(connection, files.c.state.in_(["taken", "pending", "staged"]))
 
 
+def count_taken(connection: Connection, *, partner: str) -> int:
+    """How many files of a partner are taken and not handled yet."""
+    where = (files.c.state == "taken", files.c.partner == partner)
+    return connection.execute(select(func.count()).select_from(files).where(*where)).scalar_one()
+
+
+def sent_as(connection: Connection, *, partner: str, name: str, folder: str) -> list[File]:
+    """Files of ours that lie in a partner's outbox under a name, not delivered yet."""
+    where = (files.c.direction == "out", files.c.partner == partner, files.c.name == name, files.c.folder == folder)
+    return list_files(connection, *where, files.c.state.in_(["staged", "placed"]))
+
+
 def add_document(connection: Connection, **fields: Any) -> int:
     """Write one document of a file."""
     made = database.insert_new(connection, file_documents, fields)

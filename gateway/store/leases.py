@@ -60,9 +60,9 @@ def release_all(connection: Connection, *, owner_prefix: str, but: Collection[st
 
 def renew_all(connection: Connection, *, owner_prefix: str, now: datetime, seconds: float) -> None:
     """Keep every lease of a process; those that others took meanwhile are no longer under its name."""
-    mine = database.lock_free_rows(connection, select(leases.c.name).where(leases.c.owner.startswith(owner_prefix, autoescape=True))).cte("mine")
+    mine = database.lock_free_rows(connection, select(leases.c.name).where(leases.c.owner.startswith(owner_prefix, autoescape=True)))
     until = database.instant(now + timedelta(seconds=seconds))
-    connection.execute(update(leases).where(leases.c.name.in_(select(mine.c.name))).values(until=until))
+    connection.execute(update(leases).where(leases.c.name.in_(mine)).values(until=until))
 
 
 def holders(connection: Connection) -> dict[str, str]:

@@ -55,6 +55,41 @@ def movements(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     return database.rows(connection, select(stock_ledger).where(*criteria).order_by(stock_ledger.c.id))
 
 
+def movements_within(connection: Connection, start: datetime | None, end: datetime | None) -> list[dict[str, Any]]:
+    """Ledger entries of a time, in order."""
+    return movements(connection, *database.within(stock_ledger.c.posted_at, start, end))
+
+
+def movements_for(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """Ledger entries of a return, in order."""
+    return movements(connection, stock_ledger.c.rma == rma)
+
+
+def invoices_within(connection: Connection, start: datetime | None, end: datetime | None) -> list[dict[str, Any]]:
+    """Credit invoices made within a time."""
+    return list_invoices(connection, *database.within(credit_invoices.c.made_at, start, end))
+
+
+def refunds_within(connection: Connection, start: datetime | None, end: datetime | None) -> list[dict[str, Any]]:
+    """Refunds looked at last within a time, whatever became of them."""
+    return list_refunds(connection, *database.within(refunds.c.seen_at, start, end))
+
+
+def orders_within(connection: Connection, start: datetime | None, end: datetime | None) -> list[dict[str, Any]]:
+    """Exchange orders imported within a time."""
+    return list_orders(connection, *database.within(exchange_orders.c.imported_at, start, end))
+
+
+def refunds_of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """Every refund that belongs to a return; with an empty number those that belong to none."""
+    return list_refunds(connection, refunds.c.rma == rma if rma else refunds.c.rma.is_(None))
+
+
+def invoices_of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
+    """The credit invoices of a return; with an empty number those that belong to none."""
+    return list_invoices(connection, credit_invoices.c.rma == rma if rma else credit_invoices.c.rma.is_(None))
+
+
 def posted_for(connection: Connection, rma: str) -> dict[str, int]:
     """Units already put in stock for an RMA, by SKU."""
     statement = select(stock_ledger.c.sku, func.sum(stock_ledger.c.quantity)).where(stock_ledger.c.rma == rma).group_by(stock_ledger.c.sku)

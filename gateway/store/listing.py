@@ -97,11 +97,13 @@ def _marks(connection: Connection, ids: list[int]) -> dict[int, list[Row]]:
     return found
 
 
-def list_refunds(connection: Connection, *, status: str | None = None, message: str | None = None, after: str = "") -> Page:
+def list_refunds(connection: Connection, *, status: str | None = None, refund_id: str | None = None, after: str = "") -> Page:
     """Refunds, last seen first, with their credit invoice's settlements."""
     columns = [c for c in refunds.c if c.name != "document"]
     joined = refunds.outerjoin(credit_invoices, credit_invoices.c.refund_id == refunds.c.refund_id)
-    statement = _where(select(*columns, credit_invoices.c.settlements).select_from(joined), {refunds.c.status: status, refunds.c.message: message})
+    statement = _where(
+        select(*columns, credit_invoices.c.settlements).select_from(joined), {refunds.c.status: status, refunds.c.refund_id: refund_id}
+    )
     return _page(connection, statement, (refunds.c.seen_at, refunds.c.refund_id), after)
 
 
@@ -148,10 +150,16 @@ def _value_of(rma: Any) -> Any:
     return select(func.coalesce(func.sum(authorizations.c.value_cents), 0)).where(authorizations.c.rma == rma).scalar_subquery()
 
 
+def _currency_of(rma: Any) -> Any:
+    """The currency of an RMA's RAs; an RMA has one order and so one currency."""
+    return select(func.max(authorizations.c.currency)).where(authorizations.c.rma == rma).scalar_subquery()
+
+
 def list_work(connection: Connection, *, kind: str | None = None, owner: str | None = None, by_value: bool = False, limit: int = 200) -> list[Row]:
     """Open work items with the value behind them, oldest or most valuable first."""
     value = case((tasks.c.rma.is_(None), literal(0)), else_=_value_of(tasks.c.rma)).label("cents")
-    statement = _where(select(tasks, value).where(tasks.c.open.is_(True)), {tasks.c.kind: kind, tasks.c.owner: owner})
+    currency = _currency_of(tasks.c.rma).label("currency")
+    statement = _where(select(tasks, value, currency).where(tasks.c.open.is_(True)), {tasks.c.kind: kind, tasks.c.owner: owner})
     order = (value.desc(), tasks.c.opened_at) if by_value else (tasks.c.opened_at, tasks.c.id)
     return database.rows(connection, statement.order_by(*order).limit(limit))
 

@@ -9,7 +9,20 @@ from typing import Any
 from sqlalchemy import Column, Connection, func, select
 
 from gateway.store import database
-from gateway.store.schema import alerts, authorizations, events, file_documents, files, receipts, refunds, returns, stock_exports, stock_ledger
+from gateway.store.schema import (
+    alerts,
+    authorization_lines,
+    authorizations,
+    effects,
+    events,
+    file_documents,
+    files,
+    receipts,
+    refunds,
+    returns,
+    stock_exports,
+    stock_ledger,
+)
 
 Row = dict[str, Any]
 DAILY: dict[str, Column[Any]] = {
@@ -89,6 +102,43 @@ def value_by_partner(connection: Connection, *, states: Sequence[str], before: d
     return database.rows(connection, statement.group_by(*columns).order_by(*columns))
 
 
+def came_without_credit(connection: Connection, *, states: Sequence[str], limit: int) -> list[Row]:
+    """RAs of which something came and for which no refund is imported, longest first."""
+    columns = [c for c in authorizations.c if c.name != "document"]
+    came = (authorizations.c.state.in_(states), authorizations.c.first_receipt_at.is_not(None))
+    return database.rows(connection, select(*columns).where(*came).order_by(authorizations.c.first_receipt_at).limit(limit))
+
+
+def short_lines_with_refund(connection: Connection, *, limit: int) -> list[Row]:
+    """RA lines of which units have not come, on returns that have an imported refund."""
+    line = authorization_lines.c
+    columns = (line.ra, line.sku, line.expected, line.good, line.second, line.not_returned, authorizations.c.rma, authorizations.c.state)
+    joined = authorization_lines.join(authorizations, authorizations.c.ra == line.ra)
+    refunded = select(refunds.c.refund_id).where(refunds.c.rma == authorizations.c.rma, refunds.c.status == "imported").exists()
+    statement = select(*columns).select_from(joined).where(line.good + line.second < line.expected, refunded)
+    return database.rows(connection, statement.order_by(line.ra).limit(limit))
+
+
+def outcomes_of(connection: Connection, partner: str) -> dict[str, int]:
+    """A partner's inbound files by outcome."""
+    return outcomes_between(connection, partner, None, None)
+
+
+def outcomes_between(connection: Connection, partner: str, start: datetime | None, end: datetime | None) -> dict[str, int]:
+    """A partner's inbound files by outcome, between two instants."""
+    where = [files.c.direction == "in", files.c.partner == partner]
+    where += [files.c.arrived_at >= database.instant(start)] if start else []
+    where += [files.c.arrived_at < database.instant(end)] if end else []
+    statement = select(files.c.outcome, func.count()).where(*where).group_by(files.c.outcome)
+    return {outcome: count for outcome, count in connection.execute(statement)}
+
+
+def was_acknowledged(connection: Connection, partner: str) -> bool:
+    """Whether a partner ever accepted a document."""
+    good = (file_documents.c.partner == partner, file_documents.c.acknowledgement.in_(["accepted", "accepted with errors"]))
+    return connection.execute(select(file_documents.c.id).where(*good).limit(1)).first() is not None
+
+
 def not_exported(connection: Connection) -> int:
     """Warehouse and SKU pairs whose stock moved since Shopify was told."""
     newest = select(stock_ledger.c.warehouse, stock_ledger.c.sku, func.max(stock_ledger.c.id).label("newest")).group_by(
@@ -98,6 +148,11 @@ def not_exported(connection: Connection) -> int:
     same = (stock_exports.c.warehouse == pairs.c.warehouse) & (stock_exports.c.sku == pairs.c.sku)
     behind = select(func.count()).select_from(pairs.join(stock_exports, same)).where(stock_exports.c.ledger_id < pairs.c.newest)
     return connection.execute(behind).scalar_one()
+
+
+def effects_by_state(connection: Connection) -> dict[str, int]:
+    """How many effects are in each state."""
+    return {state: count for state, count in connection.execute(select(effects.c.state, func.count()).group_by(effects.c.state))}
 
 
 def open_alerts(connection: Connection) -> list[Row]:

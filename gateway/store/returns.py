@@ -1,4 +1,8 @@
-"""Returns, authorizations, receipts and decisions as rows."""
+"""Returns, authorizations, receipts and decisions as rows.
+
+What is loaded in a writing transaction stays locked until its commit (on PostgreSQL; SQLite has one writer): load first, then look, then decide, and no
+other process can have decided the same meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +101,7 @@ def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
 
 def load_return(connection: Connection, rma: str) -> HeldReturn | None:
     """A return by its RMA number."""
-    row = database.row(connection, select(returns).where(returns.c.rma == rma))
+    row = database.row(connection, database.lock_row(connection, select(returns).where(returns.c.rma == rma)))
     return _held_return(row) if row else None
 
 
@@ -137,6 +141,11 @@ def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[
 def open_returns(connection: Connection, *, since: datetime) -> list[HeldReturn]:
     """Returns that were open or in review in Loop when last seen, and that changed since an instant."""
     return list_returns(connection, returns.c.state.in_(["open", "review"]), returns.c.updated_at >= database.instant(since))
+
+
+def closed_returns(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReturn]:
+    """Returns that Loop closed, all or within a time."""
+    return list_returns(connection, returns.c.state == "closed", *database.within(returns.c.closed_at, start, end))
 
 
 def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
@@ -182,7 +191,7 @@ def save_authorization(connection: Connection, ra: Authorization, *, state: RaSt
 
 def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | None:
     """An RA by its number."""
-    row = database.row(connection, select(authorizations).where(authorizations.c.ra == ra))
+    row = database.row(connection, database.lock_row(connection, select(authorizations).where(authorizations.c.ra == ra)))
     return _held_authorization(row) if row else None
 
 
@@ -194,7 +203,7 @@ def find_authorization(connection: Connection, *, partner: str | None, reference
             continue
         wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
         theirs = [authorizations.c.partner == partner] if partner else []
-        row = database.row(connection, select(authorizations).where(wanted, *theirs))
+        row = database.row(connection, database.lock_row(connection, select(authorizations).where(wanted, *theirs)))
         if row:
             return _held_authorization(row)
     return None
@@ -213,7 +222,7 @@ def _held_authorization(row: dict[str, Any]) -> HeldAuthorization:
 
 def authorizations_of(connection: Connection, rma: str) -> list[HeldAuthorization]:
     """Every RA of an RMA."""
-    statement = select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra)
+    statement = database.lock_row(connection, select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra))
     return [_held_authorization(row) for row in database.rows(connection, statement)]
 
 
@@ -336,6 +345,11 @@ def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
 def test_receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     """The receipts that were tried on an RA while its partner was in testing."""
     return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "test")
+
+
+def applied_receipts(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> list[HeldReceipt]:
+    """The receipts that count, all or those that arrived within a time."""
+    return list_receipts(connection, receipts.c.state == "applied", *database.within(receipts.c.arrived_at, start, end))
 
 
 def receipts_of_return(connection: Connection, rma: str) -> list[HeldReceipt]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
 )
 
 metadata = MetaData()
@@ -70,6 +71,7 @@ tracking_numbers = _table(
     Column("number", String(80), primary_key=True),
     Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True, index=True),
 )
+Index("ix_authorizations_upper", func.upper(authorizations.c.ra))
 authorization_lines = _table(
     "authorization_lines",
     Column("ra", String(64), ForeignKey("authorizations.ra"), primary_key=True),
@@ -84,6 +86,8 @@ authorization_lines = _table(
     Column("unit_ids", Text, nullable=False),
 )
 Index("ix_authorization_lines_sku", authorization_lines.c.sku)
+_short = authorization_lines.c.good + authorization_lines.c.second < authorization_lines.c.expected
+Index("ix_authorization_lines_short", authorization_lines.c.ra, sqlite_where=_short, postgresql_where=_short)
 receipts = _table(
     "receipts",
     Column("id", Id, primary_key=True, autoincrement=True),
@@ -194,6 +198,28 @@ files = _table(
     Column("settled_at", String(40)),
     Column("masked_sha256", String(64), nullable=False, default=""),
     Index("ix_files_outcome", "direction", "outcome", "id"),
+    Index("ix_files_partner", "partner", "direction", "arrived_at", "outcome"),
+    Index("ix_files_arrived", "arrived_at", "partner", "direction", "outcome"),
+)
+remote_files = _table(
+    "remote_files",
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("partner", String(64), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("folder", String(16), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("stamp", String(64), nullable=False),
+    Column("size", Id, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("remote_name", String(255), nullable=False, default=""),
+    Column("local_name", String(255), nullable=False, default=""),
+    Column("trouble", Text, nullable=False, default=""),
+    Column("owner", String(120), nullable=False, default=""),
+    Column("lease_until", String(40), nullable=False, default=""),
+    Column("fence", Id, nullable=False, default=0),
+    Column("started_at", String(40), nullable=False),
+    Column("changed_at", String(40), nullable=False),
+    UniqueConstraint("partner", "direction", "folder", "name", "stamp", name="uq_remote_file"),
 )
 file_documents = _table(
     "file_documents",

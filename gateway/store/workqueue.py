@@ -41,12 +41,12 @@ def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetim
     due = database.instant(due_at)
     connection.info["wake"] = True
     partner = connection.execute(select(files.c.partner).where(files.c.id == int(key))).scalar() if job in FILE_JOBS else None
-    new = database.insert_new(connection, queue, {"job": job, "key": str(key), "due_at": due, "state": "ready", "partner": partner or ""})
-    if new is not None:
-        return
+    row = {"job": job, "key": str(key), "due_at": due, "state": "ready", "partner": partner or ""}
     earlier = case((and_(queue.c.state == "ready", queue.c.due_at > due), due), else_=queue.c.due_at)
     again = case((queue.c.state == "leased", True), else_=queue.c.again)
-    connection.execute(update(queue).where(queue.c.job == job, queue.c.key == str(key)).values(due_at=earlier, again=again))
+    same = update(queue).where(queue.c.job == job, queue.c.key == str(key)).values(due_at=earlier, again=again)
+    while database.insert_new(connection, queue, row) is None and not connection.execute(same).rowcount:
+        pass  # the one that was there has just been taken out by another process: put it in anew
 
 
 def claim(
@@ -114,9 +114,9 @@ def renew(connection: Connection, work: Work, *, now: datetime, lease_seconds: f
 def renew_all(connection: Connection, *, owner_prefix: str, now: datetime, lease_seconds: float) -> int:
     """Keep every lease of a process, while its work takes long; rows whose transaction is open are passed over, for they are held by that."""
     leased = select(queue.c.id).where(queue.c.state == "leased", queue.c.owner.startswith(owner_prefix, autoescape=True))
-    mine = database.lock_free_rows(connection, leased).cte("mine")
+    mine = database.lock_free_rows(connection, leased)
     until = database.instant(now + timedelta(seconds=lease_seconds))
-    return connection.execute(update(queue).where(queue.c.id.in_(select(mine.c.id))).values(lease_until=until, due_at=until)).rowcount
+    return connection.execute(update(queue).where(queue.c.id.in_(mine)).values(lease_until=until, due_at=until)).rowcount
 
 
 def has_leased(connection: Connection, *, owner_prefix: str) -> bool:

@@ -153,7 +153,7 @@ def test_it_posts_a_stock_movement_once(engine: Engine) -> None:
     with database.writing(engine) as connection:
         assert ledger.post(connection, "2 x CAP", at=NOON, **entry)
         assert not ledger.post(connection, "2 x CAP", at=NOON, **entry)
-        assert ledger.post(connection, at=NOON, **entry | {"quantity": -1, "cause": "correction"})
+        assert ledger.post(connection, "-1 x CAP", at=NOON, **entry | {"quantity": -1, "cause": "correction"})
         assert ledger.balance(connection, "NJ1", "CAP") == 1
 
 

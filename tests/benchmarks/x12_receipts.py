@@ -30,13 +30,15 @@ SET = (
 LINE = "W07*{q}*EA**SK*SHOE-{sku:05d}-{size}*UP*61414{upc:07d}~\nN9*LI*{line}~\n"
 
 
-def make(megabytes: float) -> Iterator[bytes]:
-    """The bytes of a file of about so many megabytes, sets of 12 to 16 segments, no two alike."""
+def make(megabytes: float, items: int = 99991) -> Iterator[bytes]:
+    """The bytes of a file of about so many megabytes, sets of 12 to 16 segments, no two alike; how many items their lines name."""
     held, made, n = HEAD, 0, 0
     while made < megabytes * 1e6:
         n += 1
         numbers = range(1, 3 + n % 3)
-        lines = "".join(LINE.format(q=1 + (n + k) % 3, sku=(n * 7 + k) % 99991, size=36 + k, upc=n * 3 + k, line=k) for k in numbers)
+        lines = "".join(
+            LINE.format(q=1 + (n + k) % 3, sku=(n * 7 + k) % items, size=36 + k, upc=(n * 7 + k) % items * 4 + k, line=k) for k in numbers
+        )
         total = sum(1 + (n + k) % 3 for k in numbers)
         held += SET.format(n=n, lines=lines, total=total, count=8 + 2 * len(numbers))
         if len(held) >= CHUNK:

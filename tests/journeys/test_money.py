@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
+from gateway.store import database
+from gateway.views import tieout
 from tests.journeys.steps import announce, come_back, process_in_full, review, ways
 from tests.stage import Stage
 
@@ -82,3 +85,22 @@ def test_a123_a_month_of_four_returns_adds_up(stage: Stage) -> None:
     assert [sum(line[place] for line in lines) for place in (1, 2, 3)] == [6, 1, 1]
     assert {stage.ra(f"RA{rma}").state.value for rma in (77000001, 77000002, 77000003, 77000004)} == {"closed"}
     assert stage.tasks() == []
+
+    now = stage.ctx.now()
+    with database.reading(stage.ctx.engine) as connection:
+        month = tieout.period(connection, start=now - timedelta(days=30), end=now + timedelta(days=1))
+    assert month["credits"]["USD"] | {"settled": dict(month["credits"]["USD"]["settled"])} == {
+        "invoices": 4,
+        "merchandise": "420.00",
+        "tax": "33.60",
+        "shipping": "0.00",
+        "duties": "0.00",
+        "adjustment": "0.00",
+        "total": "453.60",
+        "settled": {"cash": "324.00", "exchange credit": "129.60"},
+    }
+    assert month["receipts"] == {"receipts": 4, "good": 6, "second": 1, "not_returned": 1, "over": 0}
+    assert month["stock"] == {"refund": {"NJ1": 6, "NJ1-SQ": 1}}
+    assert month["refunds"] == {"imported": 4, "skipped": 0, "held": 0}
+    assert (month["loop"]["USD"]["return_total"], month["orders"]["USD"]["ar"]) == ("453.60", "0.00")
+    assert month["differences"] == []

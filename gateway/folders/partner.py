@@ -13,40 +13,41 @@ folders beside them are used. No name here is trusted: it is a name in a folder,
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import fnmatch
 import hashlib
 import os
-import re
 import stat
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from gateway.edi import edifact, x12
-from gateway.errors import PermanentError, TemporaryError
+from gateway.folders import naming
+from gateway.folders.durable import (
+    CHUNK,
+    FolderTroubleError,
+    GoneError,
+    NameTakenError,
+    durable_write,
+    free_name,
+    rename_new,
+    same_bytes,
+    sync_folder,
+    trouble,
+)
+from gateway.folders.naming import safe_name
+from gateway.folders.pacing import Pace
 
-CHUNK = 256 * 1024
+if TYPE_CHECKING:
+    from gateway.folders.packing import Packing
+
 HEAD, TAIL = 4096, 64 * 1024
-RENAME_NOREPLACE = 1
-AT_FDCWD = -100
-RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"COM{n}" for n in range(1, 10)), *(f"LPT{n}" for n in range(1, 10))}
-
-
-class FolderTroubleError(TemporaryError):
-    """A folder is missing, read-only, full or unreachable; this partner pauses and goes on by itself when it is back."""
-
-
-class NameTakenError(PermanentError):
-    """A file with this name is there already; it is never overwritten."""
-
-
-class GoneError(PermanentError):
-    """The file is no longer where it was left."""
+HIDDEN = ".gateway"
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+MOST_AT_ONCE = 200  # files of one partner in one sweep, so that the next partner gets its turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,11 @@ class _Seen:
     since: float
     incomplete: bool = False
 
+    @property
+    def stamp(self) -> str:
+        """What tells this state of the file from another."""
+        return f"{self.size} bytes, last written {datetime.fromtimestamp(self.modified / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
 
 @dataclass(slots=True)
 class PartnerFolders:
@@ -92,33 +98,80 @@ class PartnerFolders:
     temporary: tuple[str, ...]
     trigger: str = ""
     whole_x12: bool = True
+    share: bool = False
+    pace: Pace = field(default_factory=Pace)
+    packing: Packing | None = None
+    seal: Callable[[bytes], bytes] | None = None
+    _devices: dict[Path, int] = field(default_factory=dict)
+    _received: set[str] = field(default_factory=set)
     _seen: dict[Path, _Seen] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def make(self) -> None:
-        """Make missing folders and check that each can be written (R-140)."""
-        for path in (*self.inboxes.values(), *self.outboxes.values(), self.processing, self.staging, self.archive_root, self.error, self.quarantine):
-            try:
-                path.mkdir(parents=True, exist_ok=True)
-                probe = path / f".gateway-{uuid.uuid4().hex}"
-                probe.touch()
-                probe.unlink()
-            except OSError as fault:
-                raise FolderTroubleError(
-                    f"{self.partner}: the folder {path} cannot be written ({fault.strerror}); give the service write access"
-                ) from fault
+        """Make missing folders and check that each can be written (R-140). On a share nothing is made: what is missing there is a share that is away."""
+        for path in (*self.inboxes.values(), *self.outboxes.values()):
+            if self.share or path in self._devices:
+                self.check(path)  # it was there: made anew it would hide what comes back
+            self._make(path)
+        self.processing = self._beside(self.processing, self.inboxes["production"], "processing")
+        self.staging = self._beside(self.staging, self.outboxes["production"], "staging")
+        for path in (self.processing, self.staging, self.archive_root, self.error, self.quarantine):
+            self._make(path)
+        for path in (*self.inboxes.values(), *self.outboxes.values(), self.staging):
+            self._devices.setdefault(path, path.stat().st_dev)
 
-    def claim_settled(self, *, now: float) -> list[Claimed]:
-        """Take every file that is ready; `now` is a monotonic clock in seconds."""
-        claimed = []
+    def _make(self, path: Path) -> None:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            probe = path / f".gateway-{uuid.uuid4().hex}"
+            probe.touch()
+            probe.unlink()
+        except OSError as fault:
+            raise FolderTroubleError(
+                f"{self.partner}: the folder {path} cannot be written ({fault.strerror}); give the service write access"
+            ) from fault
+
+    def _beside(self, own: Path, served: Path, name: str) -> Path:
+        """The folder for files in hand: our own, or a hidden one on the file system of the folder it serves, so that a rename reaches it."""
+        if own.parts[-2:-1] == (HIDDEN,):
+            return own
+        self._make(own)
+        return own if own.stat().st_dev == served.stat().st_dev else served / HIDDEN / name
+
+    def check(self, folder: Path) -> None:
+        """Refuse to work in a folder that is gone, or whose share is (the empty place it was mounted on is another device)."""
+        try:
+            device = folder.stat().st_dev
+        except OSError as fault:
+            raise FolderTroubleError(
+                f"{self.partner}: the folder {folder} is not there ({fault.strerror}); mount its share, or make it again"
+            ) from fault
+        if self._devices.get(folder, device) != device or (self.share and device == self.archive_root.parent.stat().st_dev):
+            raise FolderTroubleError(f"{self.partner}: the share of {folder} is away (its mount point is empty); mount it again")
+
+    def claim_settled(self, *, now: float, most: int = MOST_AT_ONCE) -> list[Claimed]:
+        """Take the files that are ready, oldest first, as many as the partner's limits let; `now` is a monotonic clock in seconds."""
+        claimed: list[Claimed] = []
         with self._lock:
             for kind, inbox in self.inboxes.items():
+                self.check(inbox)
                 present = dict(self._candidates(inbox))
                 self._forget_all_but(inbox, present)
-                for path, status in sorted(present.items(), key=lambda pair: (pair[1].st_mtime_ns, pair[0].name)):
-                    if self._ready(path, status, now=now):
-                        claimed += self._claim(path, kind, status.st_mtime_ns)
+                settled = [(path, status) for path, status in present.items() if self._settled(path, status, now=now)]
+                before = len(claimed)
+                for path, status in sorted(settled, key=lambda pair: (pair[1].st_mtime_ns, pair[0].name)):
+                    if len(claimed) >= most or not self.pace.allows(status.st_size, now=now):
+                        break
+                    if self._ready(path, status):
+                        claimed += self._claim(path, kind, status, now=now)
+                self._flush(inbox, changed=len(claimed) > before)
         return claimed
+
+    def _flush(self, inbox: Path, *, changed: bool) -> None:
+        """Claims are on the disk before anything is made of them."""
+        if changed:
+            sync_folder(inbox)
+            sync_folder(self.processing)
 
     def waiting(self) -> list[tuple[str, bool]]:
         """Names in the inboxes that are not taken yet, each with whether it lacks its closing envelope."""
@@ -136,16 +189,21 @@ class PartnerFolders:
         with self._lock:
             return any(not seen.incomplete for seen in self._seen.values())
 
-    def incomplete(self, *, now: float) -> list[tuple[Path, float]]:
-        """Files that stopped growing without their closing envelope, with the seconds since."""
+    def incomplete(self) -> list[tuple[Path, str]]:
+        """Files that stopped growing without their closing envelope, each with what tells its state: a file that grows on is told of anew."""
         with self._lock:
-            return [(path, now - seen.since) for path, seen in self._seen.items() if seen.incomplete]
+            return [(path, seen.stamp) for path, seen in self._seen.items() if seen.incomplete]
 
-    def claim_incomplete(self, path: Path) -> list[Claimed]:
+    def claim_incomplete(self, path: Path, *, now: float) -> list[Claimed]:
         """Take an incomplete file after all, to report it."""
         with self._lock:
             kind = next(kind for kind, inbox in self.inboxes.items() if inbox == path.parent)
-            return self._claim(path, kind, path.stat().st_mtime_ns if path.exists() else 0)
+            try:
+                claimed = self._claim(path, kind, path.lstat(), now=now)
+            except FileNotFoundError:
+                return []
+            self._flush(path.parent, changed=bool(claimed))
+            return claimed
 
     def _candidates(self, inbox: Path) -> Iterator[tuple[Path, os.stat_result]]:
         try:
@@ -164,22 +222,23 @@ class PartnerFolders:
 
     def is_temporary(self, name: str) -> bool:
         """Whether a name says that its file is still being written; such names belong to whoever writes them."""
-        return any(fnmatch.fnmatch(name.lower(), pattern) for pattern in self.temporary)
+        return naming.is_temporary(name, self.temporary)
 
     def _forget_all_but(self, inbox: Path, present: dict[Path, os.stat_result]) -> None:
         for path in [p for p in self._seen if p.parent == inbox and p not in present]:
             del self._seen[path]
 
-    def _ready(self, path: Path, status: os.stat_result, *, now: float) -> bool:
+    def _settled(self, path: Path, status: os.stat_result, *, now: float) -> bool:
         seen = self._seen.get(path)
         if seen is None or (seen.size, seen.modified) != (status.st_size, status.st_mtime_ns):
             self._seen[path] = seen = _Seen(status.st_size, status.st_mtime_ns, now)
-        if now - seen.since < self.settle_seconds or seen.incomplete:
-            return False
+        return now - seen.since >= self.settle_seconds and not seen.incomplete
+
+    def _ready(self, path: Path, status: os.stat_result) -> bool:
         if self.trigger and not any(path.with_name(n).exists() for n in (path.name + self.trigger, path.stem + self.trigger)):
             return False
         if self.whole_x12 and not self._whole(path, status.st_size):
-            seen.incomplete = True
+            self._seen[path].incomplete = True
             return False
         return True
 
@@ -198,24 +257,43 @@ class PartnerFolders:
             return edifact.is_complete(tail=tail, head=head)
         return kind != "x12" or x12.is_complete(tail=tail, head=head)
 
-    def _claim(self, path: Path, kind: str, modified: int) -> list[Claimed]:
-        place = f"{kind}.{modified:020d}-{uuid.uuid4().hex[:8]}.{path.name}"  # sorts as written, so that older files are read first
+    def _claim(self, path: Path, kind: str, status: os.stat_result, *, now: float) -> list[Claimed]:
+        token = f"{status.st_mtime_ns:020d}-{uuid.uuid4().hex[:8]}"  # sorts as written, so that older files are read first
+        place = f"{kind}.{token}.{naming.shorten(path.name)}"
         try:
             os.rename(path, self.processing / place)
         except (FileNotFoundError, PermissionError):
-            return []  # another instance has it, or its writer still holds it
+            return []  # another instance has it, or its writer still holds it (Windows: sharing violation)
+        except OSError as fault:
+            raise trouble(self.processing, f"did not take {path.name}", fault) from fault
         self._seen.pop(path, None)
-        sync_folder(path.parent)
-        sync_folder(self.processing)
+        if not stat.S_ISREG((self.processing / place).lstat().st_mode):
+            rename_new(self.processing / place, free_name(self.quarantine, safe_name(path.name)))  # a link was put in its place meanwhile
+            return []
+        self.pace.note(status.st_size, now=now)
         if self.trigger:
             for companion in (path.with_name(path.name + self.trigger), path.with_name(path.stem + self.trigger)):
                 companion.unlink(missing_ok=True)
         return [Claimed(place=place, name=path.name, folder=kind)]
 
+    def left_over(self) -> list[Claimed]:
+        """What lies in `processing/` without having been received by this process: what a crash left there."""
+        lying = self.claimed()
+        self._received &= {one.place for one in lying}
+        return [one for one in lying if one.place not in self._received]
+
+    def received(self, place: str) -> None:
+        """A claimed file has its row; it need not be looked for again."""
+        self._received.add(place)
+
     def claimed(self) -> list[Claimed]:
         """Everything in `processing/`: after a crash this is where work goes on."""
         found = []
-        for entry in sorted(os.scandir(self.processing), key=lambda e: e.name):
+        try:
+            entries = sorted(os.scandir(self.processing), key=lambda e: e.name)
+        except OSError as fault:
+            raise trouble(self.processing, "cannot be read", fault) from fault
+        for entry in entries:
             kind, _, rest = entry.name.partition(".")
             _token, _, name = rest.partition(".")
             if kind in self.inboxes and name:
@@ -223,21 +301,36 @@ class PartnerFolders:
         return found
 
     def facts(self, place: str) -> Facts:
-        """Hash, size, time and first bytes of a claimed file."""
+        """Hash, size, time and first bytes of a claimed file, which is flushed to its disk: its writer may not have done so."""
         path = self._existing(self.processing / place)
         digest, size, head = hashlib.sha256(), 0, b""
-        for chunk in self.read(place):
-            head = head or chunk[:HEAD]
-            digest.update(chunk)
-            size += len(chunk)
-        modified = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+        try:
+            with self._open(path) as stream:
+                while chunk := stream.read(CHUNK):
+                    head = head or chunk[:HEAD]
+                    digest.update(chunk)
+                    size += len(chunk)
+                if os.name != "nt":
+                    os.fsync(stream.fileno())
+                modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime).astimezone()
+        except OSError as fault:
+            raise trouble(path.parent, f"did not give or keep {path.name}", fault) from fault
         return Facts(sha256=digest.hexdigest(), size=size, modified_at=modified, head=head)
 
     def read(self, place: str) -> Iterator[bytes]:
         """A file's bytes in chunks; `place` is in `processing/`, or where `plan` said."""
-        with self._existing(self.resolve(place)).open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                yield chunk
+        path = self._existing(self.resolve(place))
+        try:
+            with self._open(path) as stream:
+                while chunk := stream.read(CHUNK):
+                    yield chunk
+        except OSError as fault:
+            raise trouble(path.parent, f"does not let {path.name} be read", fault) from fault
+
+    @staticmethod
+    def _open(path: Path) -> IO[bytes]:
+        """A file for reading; a link is not followed."""
+        return os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW), "rb")
 
     def resolve(self, place: str) -> Path:
         """Where a place is."""
@@ -258,7 +351,13 @@ class PartnerFolders:
         source, goal = self.resolve(place), self.archive_root.parent / target
         if not source.exists() and goal.exists():
             return
-        goal.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise trouble(goal.parent, "cannot be made", fault) from fault
+        if source.exists() and goal.exists() and same_bytes(source, goal):
+            source.unlink()  # copied to another disk before a crash
+            return
         rename_new(source, goal)
         sync_folder(goal.parent)
         sync_folder(source.parent)
@@ -292,11 +391,12 @@ class PartnerFolders:
         return path
 
     def stage(self, name: str, content: bytes) -> None:
-        """Write a file completely into staging; writing it again is harmless."""
-        durable_write(self.staging / name, content)
+        """Write a file completely into staging, encrypted where the partner wants it; writing it again is harmless."""
+        durable_write(self.staging / name, self.seal(content) if self.seal else content)
 
     def is_staged(self, name: str) -> bool:
-        """Whether a file waits in staging."""
+        """Whether a file waits in staging; FolderTroubleError when staging itself is away, for then nobody knows."""
+        self.check(self.staging)
         return (self.staging / name).exists()
 
     def discard_staged(self, name: str) -> None:
@@ -306,6 +406,7 @@ class PartnerFolders:
     def put(self, name: str, *, kind: str) -> None:
         """Move a staged file into the outbox: it appears whole, and over nothing."""
         outbox = self.outboxes[kind]
+        self.check(outbox)
         rename_new(self.staging / name, outbox / name)
         sync_folder(outbox)
         sync_folder(self.staging)
@@ -323,72 +424,3 @@ class PartnerFolders:
             raise
         sync_folder(inbox)
         return plain
-
-
-def safe_name(name: str) -> str:
-    """A name that any file system takes: no separators, no control characters, no reserved device names."""
-    clean = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).rstrip(". ") or "_"
-    return f"_{clean}" if clean.split(".", 1)[0].upper() in RESERVED else clean[:200]
-
-
-def free_name(folder: Path, name: str) -> Path:
-    """A name that is not taken in the folder."""
-    path, number = folder / name, 2
-    while path.exists():
-        path = folder / f"{Path(name).stem}~{number}{Path(name).suffix}"
-        number += 1
-    return path
-
-
-def durable_write(path: Path, content: bytes) -> None:
-    """Write, flush to the disk, rename into place, flush the folder."""
-    temporary = path.with_name(f".{path.name}.tmp")  # the same name each time: what a crash left is written over
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as fault:
-        temporary.unlink(missing_ok=True)
-        raise FolderTroubleError(f"{path.parent} cannot be written ({fault.strerror})") from fault
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk (Windows does it by itself and offers no call)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def rename_new(source: Path, target: Path) -> None:
-    """Rename, never over an existing file: in one system call where the kernel offers it."""
-    try:
-        if os.name == "nt" or not _rename_noreplace(source, target):
-            if target.exists():
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-            os.rename(source, target)
-    except FileExistsError as fault:
-        raise NameTakenError(f"{target.name} is already in {target.parent}; it is not overwritten") from fault
-    except FileNotFoundError as fault:
-        raise GoneError(f"{source.name} is no longer in {source.parent}") from fault
-    except OSError as fault:
-        raise FolderTroubleError(f"{source.name} could not be moved to {target.parent} ({fault.strerror})") from fault
-
-
-def _rename_noreplace(source: Path, target: Path) -> bool:
-    """renameat2(RENAME_NOREPLACE), Linux; False where it is not offered."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if call is None:
-        return False
-    if call(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL):
-        return False
-    raise OSError(code, os.strerror(code), str(target))

@@ -1,0 +1,96 @@
+"""Files in and out: the list, one file three ways, download, replay, resend, and dropping a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from flask import Response, request
+
+from gateway.folders import FolderTroubleError, GoneError
+from gateway.jobs import actions, desk
+from gateway.store import events as event_store
+from gateway.store import files, listing
+from gateway.store.files import File
+from gateway.views import documents
+from gateway.views.cases import NothingFoundError
+from gateway.web.guard import Answer, Visit
+from gateway.web.returns import more_of
+
+OUTCOMES = ("applied", "partial", "duplicate", "held", "error", "quarantine")
+
+
+def listed(visit: Visit) -> Answer:
+    """Files, newest first."""
+    wanted = {key: request.args.get(key) or None for key in ("direction", "partner", "outcome")}
+    with visit.desk.reading() as connection:
+        page = listing.list_files(connection, **wanted, after=request.args.get("after", ""))
+    arriving = [(partner, name, incomplete) for partner, folder in visit.desk.ctx.folders.items() for name, incomplete in folder.waiting()]
+    facts = {"partners": list(visit.desk.ctx.profiles), "outcomes": OUTCOMES, "arriving": arriving[:50]}
+    return visit.show("files.html", page=page, chosen=wanted, more=more_of(page.after), **facts)
+
+
+def one(visit: Visit, file_id: int) -> Answer:
+    """A file raw, annotated and in business words, side by side."""
+    with visit.desk.reading() as connection:
+        file = _load(files.load(connection, file_id), file_id)
+        found = documents.business(connection, file)
+        events = event_store.of_file(connection, file_id)
+    profile = visit.desk.ctx.profiles.get(file.partner)
+    receipt = profile.receive.csv_receipt if profile else None
+    shown, lost = None, ""
+    try:
+        shown = documents.show(_bytes(visit, file), delimiter=receipt.delimiter if receipt else ",")
+    except (GoneError, FolderTroubleError) as error:
+        lost = error.message
+    return visit.show("file.html", file=file, shown=shown, lost=lost, events=events, **found)
+
+
+def _load(file: File | None, file_id: int) -> File:
+    if file is None:
+        raise NothingFoundError(f"there is no file {file_id} in the book")
+    return file
+
+
+def _bytes(visit: Visit, file: File) -> Iterable[bytes]:
+    if file.content is not None:
+        return [file.content]
+    folder = visit.desk.ctx.folders.get(file.partner)
+    if folder is None:
+        raise GoneError(f"{file.name}: {file.partner} is no partner any more, its folders are not known")
+    return folder.read(file.place)
+
+
+def download(visit: Visit, file_id: int) -> Answer:
+    """The bytes as they are, to keep; never shown by the browser."""
+    with visit.desk.reading() as connection:
+        file = _load(files.load(connection, file_id), file_id)
+    response = Response(_bytes(visit, file), mimetype="application/octet-stream")
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file.name)}"
+    return response
+
+
+def replay(visit: Visit, file_id: int) -> Answer:
+    """Try a replay without effect, or do it."""
+    dry = request.form.get("dry_run") == "yes"
+    accept = request.form.get("accept_control") == "yes"
+    prospect = actions.replay(visit.desk.ctx, file_id=file_id, dry_run=dry, accept_control=accept, actor=visit.user)
+    if dry:
+        return visit.show("prospect.html", prospect=prospect, file_id=file_id, accept=accept)
+    return visit.back(f"/files/{file_id}", f"{prospect.name} is handled again. An effect that has happened is not repeated.")
+
+
+def drop(visit: Visit) -> Answer:
+    """Put an uploaded file into a partner's inbox."""
+    sent = request.files.get("file")
+    if sent is None or not sent.filename:
+        return visit.back("/files", "No file was chosen.")
+    name = desk.drop_file(
+        visit.desk.ctx,
+        partner=request.form.get("partner", ""),
+        name=sent.filename.replace("\\", "/").rpartition("/")[2],
+        content=sent.read(),
+        test=request.form.get("test") == "yes",
+        actor=visit.user,
+    )
+    return visit.back("/files", f"{name} lies in the inbox and is taken when it has settled.")

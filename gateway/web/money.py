@@ -1,0 +1,56 @@
+"""Refunds, exchange orders, stock, and goods and credits that do not meet."""
+
+from __future__ import annotations
+
+import json
+
+from flask import request
+
+from gateway.store import ledger, listing
+from gateway.views import differences
+from gateway.web.guard import Answer, Visit
+from gateway.web.returns import more_of
+
+STATUSES = ("imported", "held", "skipped")
+
+
+def refunds(visit: Visit) -> Answer:
+    """Refunds with their message and how each was settled."""
+    status, refund = request.args.get("status") or None, request.args.get("refund") or None
+    with visit.desk.reading() as connection:
+        page = listing.list_refunds(connection, status=status, refund_id=refund, after=request.args.get("after", ""))
+        lines = ledger.lines_of_refund(connection, refund) if refund else []
+    rows = [row | {"settlements": json.loads(row["settlements"] or "[]")} for row in page.rows]
+    return visit.show(
+        "refunds.html", rows=rows, lines=lines, chosen={"status": status or "", "refund": refund}, statuses=STATUSES, more=more_of(page.after)
+    )
+
+
+def orders(visit: Visit) -> Answer:
+    """Exchange orders; or only those whose A/R is not zero, which is normally none."""
+    open_only = request.args.get("ar") == "open"
+    with visit.desk.reading() as connection:
+        page = listing.list_orders(connection, open_only=open_only, after=request.args.get("after", ""))
+    return visit.show("orders.html", page=page, open_only=open_only, more=more_of(page.after))
+
+
+def stock(visit: Visit) -> Answer:
+    """Balances, and the ledger of a SKU and warehouse."""
+    warehouse, sku = request.args.get("warehouse") or None, request.args.get("sku") or None
+    with visit.desk.reading() as connection:
+        page = listing.list_movements(connection, warehouse=warehouse, sku=sku, after=request.args.get("after", ""))
+        balances = visit.desk.figure("balances", lambda: ledger.balances(connection))
+    shown = [(place, item, units) for (place, item), units in sorted(balances.items()) if warehouse in (None, place) and sku in (None, item)]
+    chosen = {"warehouse": warehouse or "", "sku": sku or ""}
+    return visit.show(
+        "stock.html", page=page, balances=shown[:500], chosen=chosen, warehouses=sorted({w for w, _ in balances}), more=more_of(page.after)
+    )
+
+
+def unmet(visit: Visit) -> Answer:
+    """Goods credited but not received, or received but not credited."""
+    which = request.args.get("which", "credited")
+    desk = visit.desk
+    with desk.reading() as connection:
+        rows = desk.figure(f"unmet.{which}", lambda: differences.unmet(connection, credited=which != "received"))
+    return visit.show("differences.html", rows=rows, which=which)

@@ -1,0 +1,186 @@
+"""What pages say and do, read as text."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from sqlalchemy import event
+
+from gateway.store import database, events
+from gateway.views import cases, desk
+from tests.adapters.web.conftest import SignIn
+from tests.adapters.web.test_guard import form_key
+from tests.browser.scene import DAY
+from tests.journeys import steps
+from tests.stage import Stage
+
+
+def text_of(page: str) -> str:
+    """A page's words, one blank between them."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_a043_a_refund_seen_again_is_information_and_no_error(world: Stage, visit: SignIn) -> None:
+    page = visit("fina").get("/refunds").text
+    row = next(r for r in page.split("<tr>") if "6100001" in r)
+    assert "Refund ID Already Exists" in row
+    assert '<span class="chip plain">information</span>' in row
+    assert "bad" not in row
+    assert world.alerts() == []
+    assert world.runs()[-1]["failed"] == 0
+
+
+def test_a120_the_timeline_is_on_the_page_in_order(visit: SignIn) -> None:
+    page = text_of(visit("vera").get("/returns/77000001").text.split('id="timeline"')[1])
+    steps_ = ["Created in Loop", "RA77000001 made", "note in Loop", "856 sent", "Receipt WR5501", "received in full", "Process requested"]
+    steps_ += ["Closed in Loop", "Refund 6100001 imported", "Stock:", "Credit invoice CI-6100001", "Exported to Shopify"]
+    places = [page.find(step) for step in steps_]
+    assert -1 not in places, dict(zip(steps_, places, strict=True))
+    assert places == sorted(places)
+
+
+def test_a121_what_is_not_received_turns_amber_and_red(stage: Stage, sign_in: SignIn) -> None:
+    steps.announce(stage, 77000001)
+    for days, red in ((15, False), (29, True)):
+        stage.clock.advance((days - (0 if days == 15 else 15)) * DAY)
+        with database.reading(stage.ctx.engine) as connection:
+            late = desk.aging(connection, now=stage.ctx.now())["late"]
+        assert [(row["ra"], row["value_cents"], row["red"]) for row in late] == [("RA77000001", 14040, red)]
+
+
+def test_a140_the_page_says_why_it_was_flagged(world: Stage, visit: SignIn) -> None:
+    page = text_of(visit("vera").get("/returns/77000003").text)
+    assert "because 2 of 3 units came: CAP-NVY-OS short 1 of 1, value 27.00" in page
+    assert "WR5503" in page
+    assert "ATLAS_944_" in page
+
+
+def test_one_box_leads_straight_to_the_return(world: Stage, visit: SignIn) -> None:
+    client = visit("vera")
+    tracking = world.ra("RA77000003").document.tracking_numbers[0]
+    for words in ("77000003", "RA77000003", "ra77000003", "#1003", "5000001003", tracking, " 77000003 ", tracking[:-2]):
+        answer = client.get("/find", query_string={"q": words})
+        assert answer.headers.get("Location") == "/returns/77000003", words
+    assert client.get("/find?q=broken.edi").headers["Location"].startswith("/files/")
+    assert client.get("/find?q=6100001").headers["Location"] == "/returns/77000001"
+    both = client.get("/find?q=1003").text  # an order's number and a control number
+    assert both.find("/returns/77000003") < both.find("ATLAS_944_1003.edi")
+    several = client.get("/find?q=HOOD-GRY-M").text
+    assert "/returns/77000001" in several
+    assert "/returns/77000004" in several
+    assert "Nothing is called" in client.get("/find", query_string={"q": "zzz<b>"}).text
+
+
+def test_a_flagged_return_and_every_task_is_on_the_work_list(world: Stage, visit: SignIn) -> None:
+    client = visit("vera")
+    page = text_of(client.get("/work").text)
+    assert "All 4" in page
+    assert "RMA 77000003 was flagged: CAP-NVY-OS short 1 of 1" in page
+    valued = text_of(client.get("/work?order=value").text)
+    assert valued.find("135.00") < valued.find("75.60")
+
+
+def test_bulk_shows_the_count_first_then_each_result(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    numbers = [str(task["id"]) for task in filled.tasks()]
+    data = {"form_key": form_key(client), "task": numbers, "action": "close", "reason": "seen to by phone"}
+    assert "Close by hand: 2 items" in text_of(client.post("/work/bulk", data=data).text)
+    assert len(filled.tasks()) == 2
+    assert "2 of 2 done" in text_of(client.post("/work/bulk/do", data=data).text)
+    assert filled.tasks() == []
+
+
+def test_an_item_is_taken_over_with_a_note(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    task = filled.tasks()[0]
+    client.post(f"/work/{task['id']}", data={"form_key": form_key(client), "note": "called the warehouse", "mine": "yes"})
+    assert (filled.tasks()[0]["owner"], filled.tasks()[0]["note"]) == ("otto", "called the warehouse")
+    assert "otto looks after it" in text_of(client.get("/work?owner=otto").text)
+
+
+def test_a_dropped_file_is_taken_like_any_other(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    content = steps.the_944(77000002, number=7001)
+    data = {"form_key": form_key(client), "partner": "ATLAS", "file": (io.BytesIO(content), "../../up.edi")}
+    assert client.post("/files/drop", data=data, content_type="multipart/form-data").status_code == 303
+    filled.take()
+    assert filled.file("up.edi").outcome == "applied"
+    assert filled.decision("77000002") is not None
+
+
+def test_a_file_is_dropped_over_nothing(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    (filled.folder / "inbox" / "ATLAS" / "same.edi").write_bytes(b"theirs")
+    data = {"form_key": form_key(client), "partner": "ATLAS", "file": (io.BytesIO(b"ours"), "same.edi")}
+    answer = client.post("/files/drop", data=data, content_type="multipart/form-data")
+    assert (answer.status_code, "it is not overwritten" in answer.text) == (409, True)
+    assert (filled.folder / "inbox" / "ATLAS" / "same.edi").read_bytes() == b"theirs"
+
+
+def test_a_file_is_shown_three_ways_with_its_finding_at_its_place(world: Stage, visit: SignIn) -> None:
+    client = visit("vera")
+    page = client.get(f"/files/{world.file('broken.edi').id}").text
+    found = next(block for block in page.split("<li") if "W07*X*QQ" in block)
+    assert "must be a number" in found
+    assert "Quantity Received" in found
+    assert client.get(f"/files/{world.file('broken.edi').id}/download").data == b"".join(
+        world.ctx.folders["ATLAS"].read(world.file("broken.edi").place)
+    )
+
+
+def test_a_replay_is_tried_without_effect(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    file = next(f for f in filled.files() if f.direction == "in" and f.outcome == "applied")
+    before = len(filled.effects(77000001))
+    page = text_of(client.post(f"/files/{file.id}/replay", data={"form_key": form_key(client), "dry_run": "yes"}).text)
+    assert "Nothing has happened" in page
+    assert "0 new effects" in page
+    assert len(filled.effects(77000001)) == before
+
+
+def test_money_is_shown_to_those_who_may_see_it(world: Stage, visit: SignIn) -> None:
+    assert "CI-6100001)" in visit("fina").get("/returns/77000001").text
+    assert 'id="money"' not in visit("vera").get("/returns/77000001").text
+
+
+def test_the_settings_page_shows_no_secret(world: Stage, visit: SignIn) -> None:
+    page = visit("anna").get("/settings").text
+    assert world.simulator.loop_key not in page
+    assert "env:GATEWAY_LOOP_API_KEY (set)" in text_of(page)
+    assert "hold together" in page
+
+
+def test_what_is_not_there_is_said_in_words(world: Stage, visit: SignIn) -> None:
+    client = visit("vera")
+    for path, words in (("/returns/999", "not in the book"), ("/files/999", "no file 999"), ("/partners/NOBODY", "no partner NOBODY")):
+        answer = client.get(path)
+        assert (answer.status_code, words in answer.text) == (404, True), path
+
+
+def test_a_list_is_paged_without_gap_or_repeat(peopled: Stage, sign_in: SignIn) -> None:
+    with database.writing(peopled.ctx.engine) as connection:
+        for number in range(120):
+            events.note(connection, "x", f"event-{number:03d}", at=peopled.ctx.now())
+    client, path, seen = sign_in("vera"), "/audit", []
+    while path:
+        page = client.get(path).text
+        seen += re.findall(r"event-\d{3}", page)
+        more = re.search(r'class="more"><a href="(\?[^"]+)"', page)
+        path = "/audit" + more[1] if more else ""
+    assert seen == [f"event-{number:03d}" for number in range(119, -1, -1)]
+
+
+def test_no_lookup_of_the_box_reads_a_whole_table(stage: Stage) -> None:
+    statements: list[tuple[str, object]] = []
+
+    def keep(_connection: object, _cursor: object, statement: str, parameters: object, _context: object, _many: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(stage.ctx.engine, "before_cursor_execute", keep)
+    with database.reading(stage.ctx.engine) as connection:
+        assert cases.find(connection, "1Z999") == []
+        event.remove(stage.ctx.engine, "before_cursor_execute", keep)
+        plans = [str(row[3]) for told in statements for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + told[0], told[1])]  # type: ignore[arg-type]  # as the driver was given them
+    assert len(plans) > 8
+    assert [plan for plan in plans if plan.startswith("SCAN")] == []
