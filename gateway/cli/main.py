@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bundle": ("gateway.cli.keep", "Everything about one return in one archive, personal data masked."),
     "purge": ("gateway.cli.keep", "Let go of what is finished and old."),
     "forget": ("gateway.cli.keep", "Remove a person's data on request."),
+    "tie-out": ("gateway.cli.stock", "What a period comes to, with every difference."),
+    "correct-stock": ("gateway.cli.stock", "Enter a stock correction as a new movement."),
     "job": ("gateway.cli.work", "Run a job now: whole, for one RMA or order, or for a range."),
     "view": ("gateway.cli.view", "Show a file: raw, with names and meanings, or as a business document."),
     "preview": ("gateway.cli.preview", "What a file is, says and would cause, without taking it."),

@@ -57,7 +57,7 @@ def _check_sender(ctx: Context, reading: Reading, claim: Claim) -> None:
     ours = _partner_id(profile, claim.part)
     if not ours or claim.sender == ours:
         return
-    other = next((p for p in ctx.profiles.values() if _partner_id(p, claim.part) == claim.sender), None)
+    other = next((p for p in ctx.profiles.values() if claim.sender and _partner_id(p, claim.part) == claim.sender), None)
     if other:
         message = f"The file is from {other.partner}, but lies in {profile.partner}'s folder."
         remedy = f"drop it into {other.partner}'s inbox; nothing of it was applied"

@@ -50,6 +50,14 @@ def balances(connection: Connection) -> dict[tuple[str, str], int]:
     return {(warehouse, sku): int(total) for warehouse, sku, total in connection.execute(statement)}
 
 
+def balances_at(connection: Connection, warehouses: Iterable[str], *, before: datetime) -> dict[tuple[str, str], int]:
+    """The balance of each warehouse and SKU by what was posted before an instant."""
+    place = (stock_ledger.c.warehouse, stock_ledger.c.sku)
+    mine = (stock_ledger.c.warehouse.in_(list(warehouses)), stock_ledger.c.posted_at < database.instant(before))
+    statement = select(*place, func.sum(stock_ledger.c.quantity)).where(*mine).group_by(*place)
+    return {(warehouse, sku): int(total) for warehouse, sku, total in connection.execute(statement)}
+
+
 def movements(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Ledger entries that meet the criteria, in order."""
     return database.rows(connection, select(stock_ledger).where(*criteria).order_by(stock_ledger.c.id))
@@ -88,6 +96,11 @@ def refunds_of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
 def invoices_of_return(connection: Connection, rma: str) -> list[dict[str, Any]]:
     """The credit invoices of a return; with an empty number those that belong to none."""
     return list_invoices(connection, credit_invoices.c.rma == rma if rma else credit_invoices.c.rma.is_(None))
+
+
+def invoices_numbered(connection: Connection, number: str) -> list[dict[str, Any]]:
+    """The credit invoice of a number."""
+    return list_invoices(connection, credit_invoices.c.number == number)
 
 
 def posted_for(connection: Connection, rma: str) -> dict[str, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,6 +205,29 @@ FAULTS = {
     "UNB/UNZ reference differ": "edifact.unz02-reference", r"UNZ \d": "edifact.unz01-count", "no UNB": "edifact.headless",
 }  # fmt: skip
 
+# Where what is told is something else, because it stands in the way of the fault that the index names.
+OTHERWISE = {
+    "856-libedi.edi": "The sender 'InterchangeSenderID' is not known",  # more than an ISA holds
+    "940-ediengine-multipleinterchangesandgroups.edi": "",  # 000003438 and 3438 are the same number
+    "940-x12types-4.edi": "x12.ge02-control",
+    "940-x12types-5.edi": "its envelope cannot be read",
+    "940-x12types-6.edi": "its envelope cannot be read",
+    "940-x12types-7.edi": "its envelope cannot be read",
+    "997-bots-mailbag.edi": "is not known",  # five interchanges of different senders
+    "env-gozer-missing-isa.edi": "there is no ISA in front of them",
+    "env-mule-850-interchange-number-mismatch.edi": "The sender 'MODUSX' is not known",  # of the second interchange
+    "env-mule-850-missing-group-header.edi": "The sender 'MODUSX' is not known",
+}
+# The outcome of each file in the order of its index: applied, error, partial.
+BY_FOLDER = {
+    "180": "eee", "824": "eaeea", "846": "ee", "856": "aaaeaaeaeeeea",
+    "861": "ee", "940": "eaeaaeeee", "943": "aeae", "944": "eeeae",
+    "945": "ee", "947": "e", "997": "eaaaaaaaaaaaaeeaaaaeee", "999": "aaeaaa",
+    "aperak": "ee", "contrl": "aa", "desadv": "aaaeaeeae", "edifact-envelope": "eeeeee",
+    "invrpt": "e", "made-messy-944": "aeaaeeeeaaaeeaeaeaaaeaaaaaapaaaaa", "recadv": "a", "ta1": "aaae",
+    "x12-envelope": "eeeeeeeeeeeeeeee",
+}  # fmt: skip
+
 
 def identity(content: bytes) -> tuple[str, str]:
     """The sender and usage that the file's first envelope names."""
@@ -218,19 +241,21 @@ def identity(content: bytes) -> tuple[str, str]:
     return "-", "P"
 
 
-def indexed(folder: str) -> Iterator[tuple[str, set[str]]]:
-    """Each file of a folder with the codes of the faults that the index states."""
+def indexed(folder: str) -> dict[str, set[str]]:
+    """The files of a folder with the codes of the faults that its index states."""
+    stated: dict[str, set[str]] = {name: set() for name in names(folder) if name != "absent"}
     path = SAMPLES / folder / "INDEX.md"
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         cells = [cell.strip() for cell in line.split("|")]
-        if line.startswith("| ") and len(cells) > 8 and cells[1].endswith(".edi"):
-            yield cells[1], {code for words, code in FAULTS.items() if re.search(words, cells[7])}
+        if line.startswith("| ") and len(cells) > 8 and cells[1] in stated:
+            stated[cells[1]] = {code for words, code in FAULTS.items() if re.search(words, cells[7])}
+    return stated
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_sample_is_accepted_or_told_where_its_index_says(make_stage: Callable[..., Stage], folder: str) -> None:
     """Each file comes from a partner of its own, whose profile has the sender and usage that the file names and takes every document."""
-    listed = list(indexed(folder))
+    listed = list(indexed(folder).items())
     if not listed:
         pytest.skip("the samples are kept outside this repository")
     stage = make_stage()
@@ -239,9 +264,12 @@ def test_every_sample_is_accepted_or_told_where_its_index_says(make_stage: Calla
         text = PROFILE.format(partner=f"S{number}", sender=sender, usage=usage)
         (stage.folder / "mappings" / f"s{number}.toml").write_text(text, encoding="utf-8")
     stage.reopen()
-    found = {}
+    missing, outcomes = set(), ""
     for number, (name, codes) in enumerate(listed):
         file = give(stage, name, sample(folder, name), partner=f"S{number}")
         said = told(stage, file)
-        found[name] = (file.outcome, said.splitlines()[0] if said.strip() else "", sorted(code for code in codes if code not in said))
-    assert {name: missing for name, (_, _, missing) in found.items() if missing} == {}
+        expected = {OTHERWISE[name]} if name in OTHERWISE else codes
+        missing |= {(name, code) for code in expected if code not in said}
+        outcomes += file.outcome[0]
+    assert missing == set()
+    assert outcomes == BY_FOLDER[folder]
