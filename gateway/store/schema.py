@@ -403,12 +403,6 @@ events = _table(
 )
 Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
 Index("ix_events_word", events.c.word, events.c.at)
-audit_seals = _table(
-    "audit_seals",
-    Column("kind", String(32), primary_key=True),
-    Column("key", String(120), primary_key=True),
-    Column("digest", String(64), nullable=False),
-)
 messages = _table(
     "messages",
     Column("id", Id, primary_key=True, autoincrement=True),
