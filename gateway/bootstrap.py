@@ -128,6 +128,8 @@ def make_context(workspace: Workspace, engine: Engine, *, sleep: Callable[[float
         template=template_reader(workspace),
         local=lambda at: at.astimezone(zone),
         log=logging.getLogger("gateway"),
+        erp_formats=settings.erp.formats,
+        erp_folders=make_erp_folders(workspace) if settings.erp.formats else None,
         compare_hour=settings.merchant.compare_hour,
         servers={name: partial(make_address, workspace, profile) for name, profile in workspace.profiles.items() if profile.sftp},
     )
@@ -311,6 +313,23 @@ def make_keyring(workspace: Workspace, profile: Profile) -> Keyring:
         signers=part.signers,
         recipient=part.recipient,
         sign_with=part.sign_with,
+    )
+
+
+def make_erp_folders(workspace: Workspace) -> PartnerFolders:
+    """The ERP's outbox; it has no inbox."""
+    outbox = workspace.root / (workspace.settings.erp.outbox or f"{workspace.settings.places.outbox}/ERP")
+    return PartnerFolders(
+        partner="ERP",
+        inboxes={},
+        outboxes={"production": outbox},
+        processing=workspace.var / "processing" / "ERP",
+        staging=workspace.var / "staging" / "ERP",
+        archive_root=workspace.var / "archive",
+        error=workspace.var / "error" / "ERP",
+        quarantine=workspace.var / "quarantine" / "ERP",
+        settle_seconds=0.0,
+        temporary=(),
     )
 
 

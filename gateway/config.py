@@ -125,6 +125,8 @@ class Periods(_Part):
     refunds_lag: float = 120.0
     import_orders: float = 300.0
     export_inventory: float = 900.0
+    compare_stock: float = 900.0
+    export_to_erp: float = 3600.0
     upkeep: float = 60.0
     tell: float = 60.0
     purge: float = 24 * 3600.0
@@ -174,6 +176,13 @@ class PlacesPart(_Part):
     var: str = "var"
     mappings: str = "mappings"
     templates: str = "templates"
+
+
+class ErpPart(_Part):
+    """Files for an ERP; no formats, no files."""
+
+    formats: tuple[Literal["csv", "xlsx"], ...] = ()
+    outbox: str = ""
 
 
 class DatabasePart(_Part):
@@ -258,6 +267,7 @@ class Settings(_Part):
     shopify: ShopifyPart
     database: DatabasePart = DatabasePart()
     places: PlacesPart = PlacesPart()
+    erp: ErpPart = ErpPart()
     periods: Periods = Periods()
     schedule: SchedulePart = SchedulePart()
     service: ServicePart = ServicePart()

@@ -97,7 +97,7 @@ def bundle(rma: str, out: Path | None, config_path: str | None, as_json: bool) -
     workspace = config.load(config_path)
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
     with reading_book(config_path) as connection:
-        number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
+        number = cases.rma_of(connection, rma)
         content = bundles.bundle(connection, number, folders)
     target = out or Path(f"{number}.zip")
     target.write_bytes(content)

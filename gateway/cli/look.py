@@ -9,7 +9,7 @@ import click
 
 from gateway.cli.book import reading_book
 from gateway.cli.options import day, say_json, table, with_config, with_json
-from gateway.views import cases, records
+from gateway.views import cases, lineage, records
 
 
 @click.command()
@@ -70,24 +70,31 @@ def find(text: str, config_path: str | None, as_json: bool) -> int:
 @click.command()
 @click.argument("rma")
 @click.option("--timeline", "with_timeline", is_flag=True, help="Every event as well.")
+@click.option(
+    "--lineage", "with_lineage", is_flag=True, help="Where every quantity and amount comes from, to the element of a file or the field of an answer."
+)
 @with_config
 @with_json
-def explain(rma: str, with_timeline: bool, config_path: str | None, as_json: bool) -> int:
+def explain(rma: str, with_timeline: bool, with_lineage: bool, config_path: str | None, as_json: bool) -> int:
     """Why a return was processed, flagged, held or skipped: the rule, the numbers, the file and line, the calls.
 
     \b
     Example:  gateway explain 77000003 --timeline
+              gateway explain 77000003 --lineage
     """
     with reading_book(config_path) as connection:
-        number = next((hit["rma"] for hit in cases.find(connection, rma) if "rma" in hit), rma)
+        number = cases.rma_of(connection, rma)
         sentences = cases.explain(connection, number)
-        whole = cases.story(connection, number)
+        whole = cases.story_if_known(connection, number)
+        figures = lineage.of_return(connection, number) if with_lineage else []
     if as_json:
-        say_json(whole | {"why": sentences})
+        say_json(whole | {"why": sentences} | ({"lineage": figures} if with_lineage else {}))
         return 0
     for sentence in sentences:
         click.echo(sentence)
-    if with_timeline:
+    for figure in figures:
+        click.echo(lineage.in_words(figure))
+    if with_timeline and whole:
         table(["when", "who", "what"], [[e["at"][:19].replace("T", " "), e["actor"], e["text"]] for e in whole["timeline"]])
     return 0
 
@@ -121,6 +128,9 @@ def trace(file: str, config_path: str | None, as_json: bool) -> int:
             )
         for line in one["receipts"]:
             click.echo(f"  receipt {line}")
+        for row in one["lineage"]:
+            led = [row["decision"], *row["calls"], *row["stock"], *row["credit"]] if row["counts"] else [row["why_not"]]
+            click.echo(f"  {row['place']}: {row['sku']} {row['good']} good, {row['second']} second → {' → '.join(filter(None, [row['ra'], *led]))}")
         for event in one["events"]:
             click.echo(f"  {event['at'][:19].replace('T', ' ')}  {event['text']}")
         if one["side_text"]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+MANY = 10
 
 with_config = click.option(
     "--config", "config_path", metavar="FILE", help="gateway.toml, or the folder it is in (default: $GATEWAY_WORKSPACE or here)."
@@ -43,6 +45,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     Console().print(drawn)
 
 
+def along(items: Sequence[T], what: str) -> Iterable[T]:
+    """The items, with a progress bar on a terminal when there are many."""
+    if len(items) < MANY or not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, console=Console(stderr=True), transient=True)
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask on a terminal; elsewhere `--yes` is the only way (R-202)."""
     if yes:
@@ -66,6 +78,9 @@ def day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> 
     """A day or an instant as people write it; UTC unless it says otherwise."""
     if value is None:
         return None
+    if value in ("today", "yesterday"):
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=value == "yesterday")
     try:
         found = datetime.fromisoformat(value)
     except ValueError as fault:

@@ -11,6 +11,9 @@ PARTNER_COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("gateway.cli.partner_look", "One partner: identifiers, documents, folders, server, what lies where."),
     "test-connection": ("gateway.cli.partner_server", "Try a partner's SFTP server step by step; shows the host key to pin."),
     "sync": ("gateway.cli.partner_server", "Carry a partner's files to and from its server now."),
+    "checklist": ("gateway.cli.partner_stage", "What a partner in testing has shown, and what it must still show."),
+    "waive": ("gateway.cli.partner_stage", "Let a partner go live without a case."),
+    "stage": ("gateway.cli.partner_stage", "Bring a partner to testing, or live."),
 }
 
 

@@ -26,6 +26,8 @@ JOBS = {
     "ShopifyImportOrders": "import_orders",
     "ShopifyExportInventory": "export_inventory",
     "LoopCompareReturns": "compare_returns",
+    "CompareStock": "compare_stock",
+    "ExportToErp": "export_to_erp",
     "Upkeep": "upkeep",
     "TellPeople": "tell",
     "DailyRecap": "tell",

@@ -14,7 +14,21 @@ from gateway.cli.options import say_json, table, with_config, with_dry_run, with
 if TYPE_CHECKING:
     from gateway.views.reports import Question, Table
 
-NAMES = ("expected", "damaged", "reasons", "flagged", "unmatched", "refunds", "refund-lines", "scorecard", "month-end", "aging")
+NAMES = (
+    "expected",
+    "damaged",
+    "reasons",
+    "flagged",
+    "unmatched",
+    "refunds",
+    "refund-lines",
+    "scorecard",
+    "month-end",
+    "open-ar",
+    "credited-not-received",
+    "received-not-credited",
+    "aging",
+)
 
 
 def _day(text: str | None, zone: ZoneInfo) -> datetime | None:

@@ -1,17 +1,17 @@
-"""Commands that do something: jobs by hand, and what people do with files and RAs."""
+"""Commands that do something: jobs by hand, and what people do with single files and receipts."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
 from gateway import bootstrap, config
-from gateway.cli.options import actor, confirm, say_json, table, with_config, with_dry_run, with_json, with_yes
+from gateway.cli.options import actor, confirm, day, say_json, table, with_config, with_dry_run, with_json, with_yes
 from gateway.daemon import lock, running
 from gateway.jobs import SCHEDULED, actions
 from gateway.jobs.actions import Prospect
@@ -40,22 +40,12 @@ def at_work(config_path: str | None) -> Iterator[tuple[Context, Callable[[], Non
         bootstrap.stop_log()
 
 
-def _day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError as fault:
-        raise click.BadParameter(f"{value!r} is not a date like 2026-11-01 or 2026-11-01T08:00") from fault
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 @click.command()
 @click.argument("name", type=click.Choice(list(SCHEDULED)))
 @click.option("--rma", help="Only this RMA (Loop jobs).")
 @click.option("--order", help="Only this order, by name or id (Shopify jobs).")
-@click.option("--from", "start", callback=_day, help="Range: from this day (UTC).")
-@click.option("--to", "end", callback=_day, help="Range: to this day (UTC).")
+@click.option("--from", "start", callback=day, help="Range: from this day (UTC).")
+@click.option("--to", "end", callback=day, help="Range: to this day (UTC).")
 @with_config
 @with_json
 def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -101,34 +91,9 @@ def show_prospect(prospect: Prospect, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("file_id", type=int)
-@click.option("--accept-control", is_flag=True, help="Accept a repeated interchange number with new content.")
-@with_dry_run
-@with_yes
-@with_config
-@with_json
-def replay(file_id: int, accept_control: bool, dry_run: bool, yes: bool, config_path: str | None, as_json: bool) -> int:
-    """Handle an inbound file of the book again, by its number (see `gateway trace`). An effect that has happened is not repeated.
-
-    \b
-    Example:  gateway replay 17 --dry-run
-    """
-    with at_work(config_path) as (ctx, work_off):
-        if not dry_run:
-            confirm(f"Handle file {file_id} again?", yes=yes)
-        prospect = actions.replay(ctx, file_id=file_id, dry_run=dry_run, accept_control=accept_control, actor=actor())
-        work_off()
-    if dry_run:
-        show_prospect(prospect, as_json=as_json)
-    else:
-        say_json({"file": file_id, "queued": True}) if as_json else click.echo(f"{prospect.name} is handled again.")
-    return 0
-
-
-@click.command()
 @click.argument("ra", required=False)
 @click.option("--partner", help="All documents sent to this partner …")
-@click.option("--since", callback=_day, help="… since this day (UTC).")
+@click.option("--since", callback=day, help="… since this day (UTC); `yesterday` is understood.")
 @with_dry_run
 @with_yes
 @with_config
@@ -140,7 +105,7 @@ def resend(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     \b
     Example:  gateway resend RA77000001
-              gateway resend --partner ATLAS --since 2026-11-22 --yes
+              gateway resend --partner ATLAS --since yesterday --yes
     """
     if bool(ra) == bool(partner):
         raise click.UsageError("name an RA, or --partner with --since")
@@ -187,77 +152,4 @@ def attach(receipt_id: int, ra: str | None, yes: bool, config_path: str | None, 
         actions.attach(ctx, receipt_id=receipt_id, ra=ra, actor=actor())
         work_off()
     say_json({"receipt": receipt_id, "ra": ra}) if as_json else click.echo(f"Receipt {receipt_id} belongs to {ra} now.")
-    return 0
-
-
-@click.command()
-@click.argument("ra")
-@click.option("--reason", required=True, help="Why.")
-@with_config
-@with_json
-def hold(ra: str, reason: str, config_path: str | None, as_json: bool) -> int:
-    """Keep an RA from being sent.
-
-    \b
-    Example:  gateway hold RA77000001 --reason "address being checked"
-    """
-    with at_work(config_path) as (ctx, _):
-        actions.hold(ctx, ra=ra, reason=reason, actor=actor())
-    say_json({"ra": ra, "held": True}) if as_json else click.echo(f"{ra} is held.")
-    return 0
-
-
-@click.command()
-@click.argument("ra")
-@with_config
-@with_json
-def release(ra: str, config_path: str | None, as_json: bool) -> int:
-    """Let a held RA go on.
-
-    \b
-    Example:  gateway release RA77000001
-    """
-    with at_work(config_path) as (ctx, work_off):
-        actions.release(ctx, ra=ra, actor=actor())
-        work_off()
-    say_json({"ra": ra, "held": False}) if as_json else click.echo(f"{ra} goes on.")
-    return 0
-
-
-@click.command()
-@click.argument("step")
-@with_yes
-@with_config
-@with_json
-def retry(step: str, yes: bool, config_path: str | None, as_json: bool) -> int:
-    """Repeat a failed step: an effect by its number, or a queued job as JOB:KEY (both stand in the work list's advice).
-
-    \b
-    Example:  gateway retry 31
-              gateway retry translate:17
-    """
-    with at_work(config_path) as (ctx, work_off):
-        confirm(f"Try {step} again?", yes=yes)
-        said = actions.retry(ctx, step=step, actor=actor())
-        work_off()
-    say_json({"step": step, "said": said}) if as_json else click.echo(said)
-    return 0
-
-
-@click.command()
-@click.argument("ra")
-@click.option("--reason", required=True, help="Why.")
-@with_yes
-@with_config
-@with_json
-def close(ra: str, reason: str, yes: bool, config_path: str | None, as_json: bool) -> int:
-    """Close an RA by hand; what has not come counts as not returned, Loop is not called.
-
-    \b
-    Example:  gateway close RA77000001 --reason "parcel lost, refunded by hand"
-    """
-    with at_work(config_path) as (ctx, _):
-        confirm(f"Close {ra}?", yes=yes)
-        actions.close(ctx, ra=ra, reason=reason, actor=actor())
-    say_json({"ra": ra, "closed": True}) if as_json else click.echo(f"{ra} is closed.")
     return 0

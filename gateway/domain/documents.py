@@ -187,7 +187,10 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLine:
-    """One line of a receipt. `stated` is the identifier as the partner wrote it; `sku` is ours, empty while it resolves to none."""
+    """One line of a receipt. `stated` is the identifier as the partner wrote it; `sku` is ours, empty while it resolves to none.
+
+    `grade` and `disposition` are the partner's words, `photos` its links.
+    """
 
     stated: str
     sku: str
@@ -197,6 +200,9 @@ class ReceiptLine:
     condition: str = ""
     note: str = ""
     position: str = ""
+    grade: str = ""
+    disposition: str = ""
+    photos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,25 +394,3 @@ class Policy:
     bonus_credit: Decimal = ZERO
     version: str = ""
     items: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotLine:
-    """What a partner says it holds of one SKU: `condition` is good or second."""
-
-    sku: str
-    quantity: int
-    condition: str = "good"
-    position: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockSnapshot:
-    """A partner's own count of a warehouse at an instant (846, 947, INVRPT or CSV), with the file and the place in it where it stands."""
-
-    partner: str
-    warehouse: str
-    as_of: datetime
-    lines: tuple[SnapshotLine, ...]
-    source: str = ""
-    position: str = ""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from re import Pattern
 from typing import NamedTuple
 
-from gateway.edi import dictionary_pattern
+from gateway.edi import dictionary_pattern, dictionary_totals
 from gateway.edi.dictionary_elements import BadElement, check
 from gateway.edi.dictionary_tables import Table, load, names, nearest
 from gateway.edi.dictionary_walk import ONCE_ANYWHERE, Misplaced, walk
@@ -53,12 +53,12 @@ _PLAIN = Separators()
 
 
 class QuickSet(NamedTuple):
-    """What finds the sets of a kind that are right for sure; `once` must stand somewhere in them."""
+    """What finds the sets of a kind that are right for sure; `agrees` looks at what a pattern cannot."""
 
     set_id: str
     pattern: Pattern[bytes]
-    once: bytes
     notes: list[Finding]
+    agrees: dictionary_totals.Agrees
 
 
 class _Segments(dict[str, Callable[[bytes], object] | None]):
@@ -88,7 +88,7 @@ class SetCheck:
         self._orders: dict[tuple[str, ...], list[Misplaced]] = {}
         self._seen: dict[Separators, int] = {}
         self._segments: dict[Separators, _Segments] = {}
-        self._patterns: dict[tuple[Separators, bytes], Pattern[bytes]] = {}
+        self._patterns: dict[tuple[Separators, bytes], tuple[Pattern[bytes], dictionary_totals.Agrees]] = {}
         self.notes = tuple(_notes(set_id, version, found, exact=exact, known=self._known))
 
     @property
@@ -104,10 +104,10 @@ class SetCheck:
         if key not in self._patterns:
             if len(self._patterns) >= _MOST_PATTERNS:
                 self._patterns.clear()
-            self._patterns[key] = dictionary_pattern.set_pattern(self._set_id, self._table, dictionary_pattern.Marks(separators, line_end))
-        tag = ONCE_ANYWHERE.get(self._set_id, "").encode("ascii")
-        once = separators.terminator + line_end + tag + separators.element if tag else b""
-        return QuickSet(self._set_id, self._patterns[key], once, list(self.notes))
+            pattern = dictionary_pattern.set_pattern(self._set_id, self._table, dictionary_pattern.Marks(separators, line_end))
+            self._patterns[key] = pattern, dictionary_totals.Agrees(self._set_id, separators, line_end, once=ONCE_ANYWHERE.get(self._set_id, ""))
+        pattern, agrees = self._patterns[key]
+        return QuickSet(self._set_id, pattern, list(self.notes), agrees)
 
     def judge(self, tags: list[str], parts: list[list[str]], separators: Separators, segments: Callable[[], list[Segment]]) -> Sequence[Finding]:
         """All that is to be found; the segments themselves are only made when there is something."""
@@ -118,10 +118,11 @@ class SetCheck:
         self._seen[separators] = self._seen.get(separators, 0) + 1
         doubtful = self._doubtful(tags, parts, separators)
         misplaced = self._order_of(tuple(tags))
-        if not doubtful and not misplaced:
+        unbalanced = list(dictionary_totals.check(self._set_id, tags, parts))
+        if not doubtful and not misplaced and not unbalanced:
             return self.notes
         made = segments()
-        found = [self._misplaced(one, made) for one in misplaced]
+        found = [self._misplaced(one, made) for one in misplaced] + [_unbalanced(one, made[one.at]) for one in unbalanced]
         for at in doubtful:
             found += self._elements(made[at], separators)
         found.sort(key=lambda finding: finding.segment or 0)
@@ -206,6 +207,22 @@ class SetCheck:
             ack=bad.code,
             ack_kind="AK4",
         )
+
+
+def _unbalanced(one: dictionary_totals.Unbalanced, at: Segment) -> Finding:
+    message, remedy = dictionary_totals.words(one)
+    return Finding(
+        code="x12.total",
+        severity=Severity.NOTE,
+        scope=Scope.SET,
+        message=message,
+        remedy=remedy,
+        offset=at.offset,
+        segment=at.ordinal,
+        tag=at.tag,
+        element=one.total.element,
+        value=one.said,
+    )
 
 
 @lru_cache(maxsize=256)

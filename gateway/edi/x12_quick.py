@@ -86,13 +86,13 @@ class QuickSets:
         match_at, number_of = quick.pattern.match, held.count
         terminator, line_end = self._terminator, self._line_end or b""
         segments_of = partial(_segments, header, len(line_end))
-        set_id, notes = quick.set_id, quick.notes
+        set_id, notes, agrees = quick.set_id, quick.notes, quick.agrees
         fits = group.fits(set_id)
         start = 0
         while match := match_at(held, start):
             end = match.end()
             number = number_of(terminator, start, end)
-            if number != int(match[2]) or (quick.once and held.find(quick.once, start, end) < 0):
+            if number != int(match[2]) or not agrees(held, start, end):
                 break
             control = match[1].decode("ascii")
             ordinal = group.count(control)

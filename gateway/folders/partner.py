@@ -113,7 +113,7 @@ class PartnerFolders:
             if self.share or path in self._devices:
                 self.check(path)  # it was there: made anew it would hide what comes back
             self._make(path)
-        self.processing = self._beside(self.processing, self.inboxes["production"], "processing")
+        self.processing = self._beside(self.processing, self.inboxes.get("production", self.processing), "processing")
         self.staging = self._beside(self.staging, self.outboxes["production"], "staging")
         for path in (self.processing, self.staging, self.archive_root, self.error, self.quarantine):
             self._make(path)

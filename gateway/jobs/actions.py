@@ -131,6 +131,8 @@ def _take_again(ctx: Context, file_id: int, *, accept_control: bool, actor: str)
         file = files.load(connection, file_id)
         if file is None or file.direction != "in":
             raise UnknownFileError(f"file {file_id} is not an inbound file of the book")
+        if file.state in ("purging", "purged"):
+            raise PermanentError(f"{file.name} is no longer kept (retention.files); ask the partner to send it again")
         if file.state != "shelved":
             raise PermanentError(f"{file.name} is still being handled ({file.state}); try again in a moment")
         if accept_control:
@@ -252,7 +254,8 @@ def hold(ctx: Context, *, ra: str, reason: str, actor: str) -> str:
             returns.set_hold(connection, ra, words)
         else:
             returns.advance(connection, ra, RaState.HELD, hold=words)
-        events.note(connection, "ra.held", f"{ra} {words}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor)
+        facts = {"before": held.hold or held.state.value, "after": words}
+        events.note(connection, "ra.held", f"{ra} {words}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts)
     return f"{ra} is held"
 
 
@@ -266,7 +269,10 @@ def release(ctx: Context, *, ra: str, actor: str, reason: str = "") -> str:
         else:
             returns.advance(connection, ra, RaState.QUEUED, hold="")
             workqueue.enqueue(connection, "transmit", ra, due_at=ctx.now())
-        events.note(connection, "ra.released", f"{ra} released{_because(reason)}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor)
+        facts = {"before": held.hold or held.state.value, "after": "released"}
+        events.note(
+            connection, "ra.released", f"{ra} released{_because(reason)}", at=ctx.now(), rma=held.document.rma, ra=ra, actor=actor, facts=facts
+        )
     return f"{ra} goes on"
 
 

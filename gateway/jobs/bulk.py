@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from gateway.domain.lifecycle import RaState
 from gateway.errors import GatewayError, PermanentError
 from gateway.jobs import actions
 from gateway.jobs.context import Context
+from gateway.store import database, events, files, returns, searching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +51,34 @@ def _one(ctx: Context, do: Callable[..., str], subject: str, *, actor: str, reas
         return Done(subject=subject, ok=True, said=do(ctx, subject=subject, actor=actor, reason=reason))
     except GatewayError as error:
         return Done(subject=subject, ok=False, said=error.message)
+
+
+def find_authorizations(ctx: Context, *, text: str | None, state: str | None, partner: str | None) -> list[str]:
+    """The RAs that a search means: everything it finds, or all in a state; of one partner when one is given."""
+    wanted = [RaState(state)] if state in {known.value for known in RaState} else []
+    if state and not wanted:
+        raise PermanentError(f"{state!r} is no state of an RA; the states are {', '.join(known.value for known in RaState)}")
+    with database.reading(ctx.engine) as connection:
+        found = returns.list_authorizations(connection, states=wanted or list(RaState), partner=partner)
+        if not text:
+            return [held.document.ra for held in found]
+        hits = searching.find(connection, text)
+    ras, rmas = {hit.get("ra") for hit in hits}, {hit.get("rma") for hit in hits if "ra" not in hit}
+    return [held.document.ra for held in found if held.document.ra in ras or held.document.rma in rmas]
+
+
+def find_steps(ctx: Context, *, kind: str) -> list[str]:
+    """The steps on the work list of a kind that can be tried again, as `retry` names them."""
+    with database.reading(ctx.engine) as connection:
+        subjects = [task["subject"] for task in events.open_tasks(connection, kind=kind)]
+    return [subject.removeprefix("effect ").replace(" ", ":", 1) for subject in subjects]
+
+
+def find_files(ctx: Context, *, ra: str | None, partner: str | None, start: datetime | None, end: datetime | None) -> list[int]:
+    """The inbound files that brought something for an RA, or that came from a partner or in a range, oldest first."""
+    if not (ra or partner or start or end):
+        raise PermanentError("say which files: by number, by RA, by partner, or by a range of days")
+    with database.reading(ctx.engine) as connection:
+        if ra:
+            return sorted({held.file_id for held in returns.receipts_of(connection, ra) if held.file_id})
+        return files.received_between(connection, partner=partner, start=start, end=end)

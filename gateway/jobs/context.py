@@ -21,6 +21,8 @@ from gateway.folders import PartnerFolders
 from gateway.mapping.profiles import Profile
 from gateway.views.aging import Limits
 
+ERP = "ERP"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -88,7 +90,13 @@ class Context:
     local: Callable[[datetime], datetime]
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     compare_hour: int = 2
+    erp_formats: tuple[str, ...] = ()
+    erp_folders: PartnerFolders | None = None
     servers: Mapping[str, Callable[[], Address]] = field(default_factory=dict)
+
+    def outgoing(self, partner: str) -> PartnerFolders:
+        """The folders into which a file for a partner, or for the ERP, goes."""
+        return self.erp_folders if partner == ERP and self.erp_folders else self.folders[partner]
 
     def soon(self, seconds: float) -> datetime:
         """The instant some seconds from now."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
 from gateway.clients.loop import LONGEST_NOTE
 from gateway.domain import lifecycle, receiving
-from gateway.domain.documents import Return
+from gateway.domain.documents import ZERO, Authorization, Return
 from gateway.domain.lifecycle import RaState
 from gateway.domain.receiving import Standing, Verdict
 from gateway.errors import GatewayError
-from gateway.jobs import effecting
+from gateway.jobs import effecting, grading
 from gateway.jobs.context import Context, Tally
 from gateway.mapping import notes
 from gateway.store import database, effects, events, files, returns
@@ -68,11 +69,12 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
     not_yet = _not_yet(ctx, connection, held.document, ras, decision)
     if not_yet:
         return not_yet
-    inputs = _inputs(connection, ras)
+    inputs = _inputs(connection, ras, standings)
     if not returns.save_decision(connection, rma, decision, inputs=inputs, settings_version=ctx.policy.version, at=ctx.now()):
         return "decided already"
     text = f"{decision.verdict.value}: {'; '.join(decision.sentences)} (rule: {decision.rule})"
     events.note(connection, "return.decided", text, at=ctx.now(), rma=rma, facts={"reasons": [str(r) for r in decision.reasons], "inputs": inputs})
+    _ask_about_extras(ctx, connection, rma, standings)
     _ask_loop(ctx, connection, held.document, ras, standings)
     return text
 
@@ -114,8 +116,9 @@ def _show_progress(ctx: Context, connection: Connection, ras: Sequence[HeldAutho
             events.note(connection, f"ra.{wanted.name.lower().replace('_', '-')}", text, at=ctx.now(), rma=ra.document.rma, ra=ra.document.ra)
 
 
-def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[dict[str, object]]:
+def _inputs(connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> list[dict[str, object]]:
     """What a decision rests on: RA versions, receipts, files and lines (R-099)."""
+    units = {standing.ra: [standing.received, standing.expected] for standing in standings}
     found: list[dict[str, object]] = []
     for ra in ras:
         for receipt in returns.receipts_of(connection, ra.document.ra):
@@ -125,6 +128,9 @@ def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[di
                     "ra": ra.document.ra,
                     "version": ra.document.version,
                     "receipt": receipt.document.receipt_no,
+                    "units": units.get(ra.document.ra, [0, 0]),
+                    "missing_value": str(worth_missing(ra.document, standings)),
+                    "file_id": receipt.file_id,
                     "file": file.name if file else "",
                     "position": receipt.document.position,
                     "lines": [
@@ -135,11 +141,28 @@ def _inputs(connection: Connection, ras: Sequence[HeldAuthorization]) -> list[di
     return found
 
 
+def _ask_about_extras(ctx: Context, connection: Connection, rma: str, standings: Sequence[Standing]) -> None:
+    """Units that belong to nobody we know are in no stock and on no credit; a person decides what becomes of them (R-096)."""
+    over = [f"{line.over} x {line.sku}" for s in standings for line in s.lines if line.over]
+    beside = [f"{extra.quantity} x {extra.sku or extra.stated}" for s in standings for extra in s.extras]
+    if over or beside:
+        text = f"RMA {rma}: owner unknown of {', '.join([*over, *beside])}; not in stock, not credited"
+        advice = "ask the warehouse and the shopper; send them back, or take them into stock by a correction"
+        events.open_task(connection, "owner unknown", rma, text, at=ctx.now(), rma=rma, advice=advice)
+
+
+def worth_missing(ra: Authorization, standings: Sequence[Standing]) -> Decimal:
+    """What the units of an RA that did not come are worth, tax included."""
+    missing = {line.sku: line.missing for standing in standings if standing.ra == ra.ra for line in standing.lines}
+    return sum(((line.value + line.tax) * missing.get(line.sku, 0) / line.quantity for line in ra.lines), ZERO).quantize(ZERO)
+
+
 def _ask_loop(ctx: Context, connection: Connection, rma: Return, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> None:
     decided = returns.load_decision(connection, rma.rma)
     decision: receiving.Decision = decided["decision"] if decided else None  # type: ignore[assignment]
     facts = receipt_facts(connection, ras, standings)
     round_ = str(1 + effects.withdrawn_calls(connection, rma.rma))
+    grading.tell_grades(ctx, connection, rma.rma, ras, round_=round_)
     if decision.verdict == Verdict.PROCESS:
         details = {"Warehouse receipt": facts["receipts"], "RA": facts["ra"], "Received on": facts["received_on"]}
         effecting.intend(ctx, connection, "loop.process", rma.rma, round_, {"details": details})

@@ -138,6 +138,28 @@ def _flag(ctx: Context, effect: Effect) -> Outcome:
     return ctx.loop.flag_return(effect.target)
 
 
+def _after_grading(_ctx: Context, _effect: Effect) -> Look:
+    """Loop keeps the last grade of a unit: the same call again changes nothing."""
+    return Look(sight=Sight.NOT_HAPPENED, words="storing the same grades again changes nothing")
+
+
+def _before_grading(_ctx: Context, _effect: Effect) -> Look:
+    return Look(sight=Sight.CLEAR)
+
+
+def _settled_grading(ctx: Context, connection: Connection, effect: Effect, state: EffectState, cause: str) -> None:
+    if state == EffectState.FAILED:
+        _refused(ctx, connection, effect, cause, "Loop shows no grade for these units; nothing else depends on it")
+
+
+def _grade(ctx: Context, effect: Effect) -> Outcome:
+    return ctx.loop.grade_units(effect.payload["items"])
+
+
+def _assess(ctx: Context, effect: Effect) -> Outcome:
+    return ctx.loop.assess_units(effect.payload["items"])
+
+
 def _remove(ctx: Context, effect: Effect) -> Outcome:
     return ctx.loop.remove_units(effect.target, tuple(effect.payload["units"]))
 
@@ -146,6 +168,8 @@ WAYS: dict[str, Way] = {
     "loop.note": Way(label="note in Loop", before=_before_note, act=_note, after=_after_note, settled=_settled_note),
     "loop.process": Way(label="process in Loop", before=_before_action, act=_process, after=_after_action, settled=_settled_process),
     "loop.flag": Way(label="flag in Loop", before=_before_action, act=_flag, after=_after_action, settled=_settled_flag),
+    "loop.grade": Way(label="grade units in Loop", before=_before_grading, act=_grade, after=_after_grading, settled=_settled_grading),
+    "loop.assess": Way(label="disposition of units in Loop", before=_before_grading, act=_assess, after=_after_grading, settled=_settled_grading),
     "loop.remove": Way(label="remove units in Loop", before=_before_action, act=_remove, after=_after_action, settled=_settled_process),
 }
 

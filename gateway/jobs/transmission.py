@@ -214,7 +214,7 @@ def deliver_file(ctx: Context, key: str) -> None:
         file = files.load(connection, int(key))
     if file is None or file.state not in ("pending", "staged", "placed"):
         return
-    folder = ctx.folders[file.partner]
+    folder = ctx.outgoing(file.partner)
     if file.state == "pending":
         folder.stage(file.name, file.content or b"")
         with database.writing(ctx.engine) as connection:
@@ -246,7 +246,7 @@ def _rename(ctx: Context, file: File) -> None:
     """A foreign file has the name: take another one and start again; theirs is not touched."""
     stem, dot, suffix = file.name.rpartition(".")
     name = f"{stem or suffix}~{file.id}{dot if stem else ''}{suffix if stem else ''}"
-    ctx.folders[file.partner].discard_staged(file.name)
+    ctx.outgoing(file.partner).discard_staged(file.name)
     with database.writing(ctx.engine) as connection:
         files.change(connection, file.id, state="pending", name=name)
         events.note(
@@ -256,12 +256,11 @@ def _rename(ctx: Context, file: File) -> None:
 
 
 def _delivered(ctx: Context, file: File) -> None:
-    profile = ctx.profiles[file.partner]
     with database.writing(ctx.engine) as connection:
         files.change(connection, file.id, state="delivered", outcome="delivered", settled_at=ctx.now())
         for row in files.documents_in(connection, file.id):
             if row["acknowledgement"] == "awaiting":
-                files.change_document(connection, row["id"], expected_by=profile.acknowledge_by(ctx.now()))
+                files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
             _sent(ctx, connection, file, row)
     ctx.log.info("file.delivered", extra={"partner": file.partner, "file": file.name, "file_id": file.id})
 

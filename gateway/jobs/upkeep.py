@@ -9,6 +9,8 @@ from gateway.jobs.context import Context, Tally
 from gateway.jobs.loop import retry_held
 from gateway.store import audit, database, events, files, returns, workqueue
 
+SETTINGS = "settings.version"
+
 
 def upkeep(ctx: Context) -> Tally:
     """One round of everything below."""
@@ -20,8 +22,20 @@ def upkeep(ctx: Context) -> Tally:
     rehearsing.follow_stages(ctx)
     retry_held(ctx, Tally())
     receipts.resolve_items(ctx)
+    _note_settings(ctx)
     _seal(ctx)
     return tally
+
+
+def _note_settings(ctx: Context) -> None:
+    """Settings that are other than before are an event, so that a decision can be told from the rules it was made under (R-174)."""
+    version = ctx.policy.version
+    with database.writing(ctx.engine) as connection:
+        before = events.position(connection, SETTINGS)
+        if before != version:
+            text = f"Settings in use: {version}" + (f" (before: {before})" if before else "")
+            events.note(connection, "settings.changed", text, at=ctx.now(), facts={"before": before, "after": version})
+            events.set_position(connection, SETTINGS, version)
 
 
 def _seal(ctx: Context) -> None:
@@ -29,7 +43,7 @@ def _seal(ctx: Context) -> None:
     sealed = audit.MOST_EVENTS
     while sealed == audit.MOST_EVENTS:
         with database.writing(ctx.engine) as connection:
-            sealed = audit.seal(connection, at=ctx.now())
+            sealed = audit.seal(connection)
             head = audit.kept(connection, audit.HEAD)
     if sealed:
         ctx.log.info("audit.sealed", extra={"count": sealed, "head": head})

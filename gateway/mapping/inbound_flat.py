@@ -6,6 +6,7 @@ add up stops the file: it was cut on its way, and half of it must not be applied
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -231,7 +232,9 @@ class _Reader:
             raise _fault("receipt.item", message, "export the column as text and send it again", row, "upc" if "upc" in row.places else "sku")
         counts, condition = self._counts(row)
         line = line_of(stated, counts, partner=self.partner, catalogue=self.catalogue, condition=condition, position=f"line {row.line}")
-        return _with_note(line, row.values.get("note", ""))
+        line = _with_note(line, row.values.get("note", ""))
+        photos = tuple(re.split(r"[\s|;]+", row.values.get("photos", "").strip())) if row.values.get("photos", "").strip() else ()
+        return replace(line, grade=row.values.get("grade", ""), disposition=row.values.get("disposition", ""), photos=photos)
 
     def _counts(self, row: Row) -> tuple[dict[str, int], str]:
         """Units by meaning: of the row's condition, or of its columns."""

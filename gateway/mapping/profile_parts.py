@@ -241,6 +241,9 @@ COLUMNS: dict[str, tuple[str | int, ...]] = {
     "note": ("note",),
     "tracking": ("tracking_number", "tracking"),
     "order": ("order_number", "order"),
+    "grade": ("grade",),
+    "disposition": ("disposition",),
+    "photos": ("photos", "photo_urls", "images"),
 }
 
 

@@ -198,6 +198,14 @@ class Receive(_Part):
         return tuple(name for name, part in given.items() if part)
 
 
+class GradingPart(_Part):
+    """What Loop is told about units that came: the partner's own words (`grade`, `disposition`), its conditions, or `good` and `second`, in Loop's words."""
+
+    grades: dict[str, Literal["grade_a", "grade_b", "grade_c", "grade_d", "incorrect_item", "missing", "junk"]] = {}
+    dispositions: dict[str, Literal["back_to_stock", "resale_hold", "recycle", "donate", "missing"]] = {}
+    processor: Annotated[str, Field(max_length=100)] = ""
+
+
 class Profile(_Part):
     """A trading partner."""
 
@@ -212,6 +220,7 @@ class Profile(_Part):
     calendar: CalendarPart = CalendarPart()
     cross_references: dict[str, str] = {}
     policy: PolicyPart = PolicyPart()
+    grading: GradingPart | None = None
     sftp: Sftp | None = None
     unpack: Unpack = Unpack()
     pgp: Pgp | None = None

@@ -176,6 +176,12 @@ def list_runs(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     return database.rows(connection, select(job_runs).where(*criteria).order_by(job_runs.c.id))
 
 
+def last_runs(connection: Connection, *, naming: str, limit: int = 3) -> list[dict[str, Any]]:
+    """The newest runs whose reasons name something, newest first."""
+    named = job_runs.c.reasons.contains(naming, autoescape=True)
+    return database.rows(connection, select(job_runs).where(named).order_by(job_runs.c.id.desc()).limit(limit))
+
+
 def position(connection: Connection, name: str) -> str | None:
     """A stored position of an import."""
     return connection.execute(select(positions.c.value).where(positions.c.name == name)).scalar()

@@ -121,6 +121,15 @@ def sent_since(connection: Connection, *, partner: str | None, since: datetime) 
     return list_files(connection, *where, files.c.id.in_(with_ra), *([files.c.partner == partner] if partner else []))
 
 
+def received_between(connection: Connection, *, partner: str | None, start: datetime | None, end: datetime | None) -> list[int]:
+    """The numbers of kept files that came from a partner (any: None) in a period."""
+    where = [files.c.direction == "in", files.c.state == "shelved"]
+    where += [files.c.partner == partner] if partner else []
+    where += [files.c.arrived_at >= database.instant(start)] if start else []
+    where += [files.c.arrived_at < database.instant(end)] if end else []
+    return [int(r[0]) for r in connection.execute(select(files.c.id).where(*where).order_by(files.c.id))]
+
+
 def unfinished(connection: Connection) -> list[File]:
     """Files taken in or made, but not yet handled to the end."""
     return list_files(connection, files.c.state.in_(["taken", "pending", "staged"]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from gateway.domain.counting import Difference
 from gateway.domain.documents import StockReport
 from gateway.store import database
-from gateway.store.schema import partner_stock
+from gateway.store.schema import partner_stock, stock_comparisons, stock_differences
 
 
 def add(connection: Connection, report: StockReport, *, file_id: int) -> int:
@@ -37,3 +39,42 @@ def list_counts(connection: Connection, *, partner: str, kind: str = "snapshot")
     """The counts of a partner, oldest report first."""
     where = (partner_stock.c.partner == partner, partner_stock.c.kind == kind)
     return database.rows(connection, select(partner_stock).where(*where).order_by(partner_stock.c.reported_on, partner_stock.c.id))
+
+
+def uncompared(connection: Connection) -> list[list[dict[str, Any]]]:
+    """The counts of each report and warehouse that was not compared yet, oldest report first."""
+    key = ("partner", "kind", "number", "reported_on", "warehouse")
+    done = [partner_stock.c[name] == stock_comparisons.c[name] for name in key]
+    statement = select(partner_stock).where(~select(stock_comparisons.c.id).where(*done).exists())
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in database.rows(connection, statement.order_by(partner_stock.c.reported_on, partner_stock.c.id)):
+        found.setdefault(tuple(row[name] for name in key), []).append(row)
+    return list(found.values())
+
+
+def save_comparison(
+    connection: Connection, counts: list[dict[str, Any]], differences: list[Difference], *, remarks: list[str], at: datetime
+) -> int | None:
+    """Write what a comparison came to; None when it was made before."""
+    head = {name: counts[0][name] for name in ("partner", "kind", "number", "reported_on", "warehouse")}
+    row = head | {"counts": len(counts), "differences": len(differences), "remarks": database.pack(remarks), "compared_at": database.instant(at)}
+    number = database.insert_new(connection, stock_comparisons, row)
+    names = ("warehouse", "sku", "ours", "theirs", "position")
+    if number is not None and differences:
+        connection.execute(insert(stock_differences), [{name: getattr(d, name) for name in names} | {"comparison_id": number} for d in differences])
+    return number
+
+
+def list_comparisons(connection: Connection) -> list[dict[str, Any]]:
+    """Every comparison, oldest first."""
+    return database.rows(connection, select(stock_comparisons).order_by(stock_comparisons.c.id))
+
+
+def list_differences(connection: Connection, *, comparison_id: int | None = None) -> list[dict[str, Any]]:
+    """The differences of a comparison, or all, each with its report."""
+    joined = select(
+        stock_differences, stock_comparisons.c.partner, stock_comparisons.c.kind, stock_comparisons.c.number, stock_comparisons.c.reported_on
+    ).join(stock_comparisons, stock_comparisons.c.id == stock_differences.c.comparison_id)
+    if comparison_id is not None:
+        joined = joined.where(stock_differences.c.comparison_id == comparison_id)
+    return database.rows(connection, joined.order_by(stock_differences.c.id))

@@ -233,10 +233,11 @@ file_documents = _table(
     Column("ra", String(64), index=True),
     Column("version", Integer, nullable=False, default=1),
     Column("validation", String(16), nullable=False, default=""),
-    Column("acknowledgement", String(24), nullable=False, default="not expected", index=True),
+    Column("acknowledgement", String(24), nullable=False, default="not expected"),
     Column("reason", Text, nullable=False, default=""),
     Column("expected_by", String(40)),
     Column("acknowledged_at", String(40)),
+    Index("ix_documents_acknowledgement", "acknowledgement", "partner", "expected_by"),
 )
 control_numbers = _table(
     "control_numbers",
@@ -351,29 +352,30 @@ exchange_orders = _table(
     Column("shopper_total", String(24), nullable=False, default=""),
     Column("imported_at", String(40), nullable=False),
 )
-stock_snapshots = _table(
-    "stock_snapshots",
+stock_comparisons = _table(
+    "stock_comparisons",
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("partner", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("number", String(80), nullable=False),
+    Column("reported_on", String(10), nullable=False),
     Column("warehouse", String(64), nullable=False),
-    Column("as_of", String(40), nullable=False),
-    Column("source", String(255), nullable=False),
-    Column("position", Text, nullable=False, default=""),
-    Column("content_key", String(64), nullable=False),
-    Column("document", Text, nullable=False),
-    Column("taken_at", String(40), nullable=False),
-    Column("compared_at", String(40)),
-    UniqueConstraint("partner", "warehouse", "as_of", "content_key", name="uq_stock_snapshot"),
+    Column("counts", Integer, nullable=False),
+    Column("differences", Integer, nullable=False),
+    Column("remarks", Text, nullable=False, default="[]"),
+    Column("compared_at", String(40), nullable=False),
+    UniqueConstraint("partner", "kind", "number", "reported_on", "warehouse", name="uq_stock_comparison"),
 )
 stock_differences = _table(
     "stock_differences",
     Column("id", Id, primary_key=True, autoincrement=True),
-    Column("snapshot_id", Id, ForeignKey("stock_snapshots.id"), nullable=False, index=True),
+    Column("comparison_id", Id, ForeignKey("stock_comparisons.id"), nullable=False, index=True),
     Column("warehouse", String(64), nullable=False),
     Column("sku", String(80), nullable=False),
     Column("ours", Integer, nullable=False),
-    Column("theirs", Integer, nullable=False),
-    UniqueConstraint("snapshot_id", "warehouse", "sku", name="uq_stock_difference"),
+    Column("theirs", Integer),
+    Column("position", String(120), nullable=False, default=""),
+    UniqueConstraint("comparison_id", "warehouse", "sku", name="uq_stock_difference"),
 )
 erp_rows = _table(
     "erp_rows",
@@ -401,12 +403,6 @@ events = _table(
 )
 Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
 Index("ix_events_word", events.c.word, events.c.at)
-audit_seals = _table(
-    "audit_seals",
-    Column("kind", String(32), primary_key=True),
-    Column("key", String(120), primary_key=True),
-    Column("digest", String(64), nullable=False),
-)
 messages = _table(
     "messages",
     Column("id", Id, primary_key=True, autoincrement=True),

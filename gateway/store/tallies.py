@@ -117,6 +117,12 @@ def open_orders(connection: Connection, numbers: Sequence[str]) -> dict[str, Dec
     return found
 
 
+def orders_between(connection: Connection, start: datetime | None, end: datetime | None) -> Rows:
+    """Exchange orders imported in a period."""
+    made = between(exchange_orders.c.imported_at, start, end)
+    return database.rows(connection, select(exchange_orders).where(*made).order_by(exchange_orders.c.name))
+
+
 def lines_expected(connection: Connection, start: datetime | None, end: datetime | None) -> Rows:
     """RA lines made in a period, with what came."""
     names = ("ra", "rma", "partner", "warehouse", "state", "created_at", "first_receipt_at")

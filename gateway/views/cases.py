@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,7 +13,7 @@ from gateway.errors import PermanentError
 from gateway.store import effects, events, files, ledger, returns, searching
 from gateway.store.files import File
 from gateway.store.returns import HeldReturn
-from gateway.views import records
+from gateway.views import lineage, records
 
 
 class NothingFoundError(PermanentError):
@@ -21,6 +23,17 @@ class NothingFoundError(PermanentError):
 def find(connection: Connection, text: str) -> list[dict[str, str]]:
     """Whatever an identifier names, exact matches first: RMA, RA, order, refund, tracking number, SKU, UPC, receipt, file, control number."""
     return searching.find(connection, text.strip())
+
+
+def rma_of(connection: Connection, text: str) -> str:
+    """The RMA that any identifier leads to; the text itself when it leads to none."""
+    for hit in find(connection, text):
+        if "rma" in hit:
+            return hit["rma"]
+        held = returns.load_authorization(connection, hit["ra"]) if hit.get("ra") else None
+        if held is not None:
+            return held.document.rma
+    return text.strip()
 
 
 def story(connection: Connection, rma: str) -> dict[str, Any]:
@@ -47,6 +60,11 @@ def story(connection: Connection, rma: str) -> dict[str, Any]:
         "tasks": [row for row in records.all_tasks(connection, rma) if row["open"]],
         "timeline": timeline(connection, rma),
     }
+
+
+def story_if_known(connection: Connection, rma: str) -> dict[str, Any]:
+    """The story of a return; empty when it is not in the book."""
+    return story(connection, rma) if returns.load_return(connection, rma) else {}
 
 
 def plain_decision(decided: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +118,8 @@ def waits_for(connection: Connection, held: HeldReturn) -> str:
 
 def explain(connection: Connection, rma: str) -> list[str]:
     """Why a return stands where it stands, in sentences with rule, numbers and places (R-180)."""
+    if returns.load_return(connection, rma) is None and (skipped := skips_of(connection, rma)):
+        return [f"RMA {rma} is not in the book.", *skipped]
     found = story(connection, rma)
     said = [f"RMA {rma} (order {found['order']}) is {found['loop_state']} in Loop."]
     said += [
@@ -109,10 +129,7 @@ def explain(connection: Connection, rma: str) -> list[str]:
         said.append(f"It is held or has nothing to send: {found['hold']}.")
     if found["decision"]:
         said += explain_decision(connection, rma, found["decision"])
-    said += [
-        f"{e['kind']} ({e['version']}) was tried {e['attempts']} time(s) and is {e['state'].replace('_', ' ')}: {e['cause'] or 'not sent yet'}."
-        for e in found["effects"]
-    ]
+    said += [f"Call {call}." for call in lineage.calls(connection, rma)]
     said += [explain_refund(refund) for refund in found["refunds"]]
     said += [f"Exchange order {o['name']}: A/R {o['ar']} {o['currency']}." for o in found["orders"]]
     if found["exchange"].startswith("exchange kept inside"):
@@ -121,6 +138,17 @@ def explain(connection: Connection, rma: str) -> list[str]:
     if found["waits_for"]:
         said.append(f"It waits for {found['waits_for']}.")
     return said
+
+
+def skips_of(connection: Connection, rma: str) -> list[str]:
+    """Why the last runs of jobs passed over something, in sentences."""
+    found: dict[str, str] = {}
+    for run in events.last_runs(connection, naming=rma):
+        reasons = [reason for reason in json.loads(run["reasons"]) if reason.startswith(f"{rma}: ")]
+        found |= {
+            reason: f"{run['job']} passed it over at {run['started_at'][:19].replace('T', ' ')} UTC: {reason[len(rma) + 2 :]}." for reason in reasons
+        }
+    return list(found.values())
 
 
 def explain_refund(refund: dict[str, Any]) -> str:
@@ -134,28 +162,30 @@ def explain_decision(connection: Connection, rma: str, decision: dict[str, Any])
     """The decision in sentences: what came, from which file and line, and the rule."""
     words = {"process": "processed", "flag": "flagged", "remove": "processed without the missing units"}
     said = [f"Receipt {s['receipt']} (file {s['file']}, {s['position']}) says: {'; '.join(s['lines'])}." for s in decision["inputs"]]
-    lines = [line for ra in returns.authorizations_of(connection, rma) for line in returns.lines_of(connection, ra.document.ra)]
-    received, expected = sum(line["good"] + line["second"] for line in lines), sum(line["expected"] for line in lines)
+    received, expected = units_then(connection, rma, decision)
     why = "; ".join(decision["sentences"]).rstrip(".")
     said.append(
         f'It was {words[decision["verdict"]]} under the rule "{decision["rule"]}", because {received} of {expected} units came: {why}'
-        f"{missing_value(connection, rma)} (settings {decision['settings_version']})."
+        f"{missing_value(decision)} (settings {decision['settings_version']})."
     )
     said += [f"Which unit is missing is not known: {candidate}." for candidate in decision["candidates"]]
     return said
 
 
-def missing_value(connection: Connection, rma: str) -> str:
-    """What the missing units are worth, when any are missing."""
-    total, missing = 0, 0
-    for ra in returns.authorizations_of(connection, rma):
-        worth = {line.sku: (line.value + line.tax, line.quantity) for line in ra.document.lines}
-        for row in returns.lines_of(connection, ra.document.ra):
-            units = row["expected"] - row["good"] - row["second"]
-            value, quantity = worth.get(row["sku"], (0, 1))
-            total += value * units / quantity
-            missing += units
-    return f", value {total:.2f}" if missing else ""
+def units_then(connection: Connection, rma: str, decision: dict[str, Any]) -> tuple[int, int]:
+    """How many units had come, of how many, when it was decided; what comes later does not change why."""
+    kept = {s["ra"]: s["units"] for s in decision["inputs"] if "units" in s}
+    lines = {ra.document.ra: returns.lines_of(connection, ra.document.ra) for ra in returns.authorizations_of(connection, rma)}
+    now = {ra: [sum(line["good"] + line["second"] for line in rows), sum(line["expected"] for line in rows)] for ra, rows in lines.items()}
+    both = now | kept
+    return sum(units[0] for units in both.values()), sum(units[1] for units in both.values())
+
+
+def missing_value(decision: dict[str, Any]) -> str:
+    """What the missing units were worth when it was decided, when any were missing."""
+    by_ra = {s["ra"]: Decimal(s["missing_value"]) for s in decision["inputs"] if "missing_value" in s}
+    total = sum(by_ra.values(), Decimal(0))
+    return f", value {total:.2f}" if total else ""
 
 
 def trace(connection: Connection, name: str) -> list[dict[str, Any]]:
@@ -173,5 +203,6 @@ def trace_file(connection: Connection, file: File) -> dict[str, Any]:
     return {name: getattr(file, name) for name in names} | {
         "documents": [{column: row[column] for column in columns} for row in files.documents_in(connection, file.id)],
         "receipts": [f"{held.document.receipt_no} → {held.ra or held.reason} ({held.state})" for held in returns.receipts_in(connection, file.id)],
+        "lineage": lineage.of_file(connection, file.id),
         "events": [{"at": e["at"], "text": e["text"]} for e in events.of_file(connection, file.id)],
     }

@@ -101,6 +101,9 @@ def all_receipts(connection: Connection, rma: str | None = None) -> list[dict[st
             "sku": one.sku or one.stated,
             "good": one.good,
             "second": one.second,
+            "grade": one.grade,
+            "disposition": one.disposition,
+            "photos": list(one.photos),
             "file_sha256": hashes.get(held.file_id or 0, ""),
         }
         for held in held_receipts

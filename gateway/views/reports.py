@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from gateway.domain.documents import ZERO
 from gateway.errors import PermanentError
 from gateway.store import tallies
-from gateway.views import aging, scorecards, tying
+from gateway.views import aging, goods, scorecards, tying
 
 Rows = list[dict[str, Any]]
 
@@ -243,6 +243,35 @@ REPORTS: dict[str, Report] = {
         find=month_end,
         money=frozenset({"loop", "credit", "cash", "store credit", "exchange credit", "fee kept", "refunded"}),
         notes=month_end_notes,
+    ),
+    "open-ar": Report(
+        title="Exchange orders whose A/R is not zero",
+        columns=(
+            "name",
+            "order_id",
+            "rma",
+            "original_order",
+            "merchandise",
+            "tax",
+            "shipping",
+            "misc_charge",
+            "discount",
+            "collected",
+            "ar",
+            "currency",
+        ),
+        find=lambda connection, question: goods.open_orders(connection, question.start, question.end),
+        money=frozenset({"merchandise", "tax", "shipping", "misc_charge", "discount", "collected", "ar"}),
+    ),
+    "credited-not-received": Report(
+        title="Credited, not received",
+        columns=("rma", "sku", "credited", "received", "units"),
+        find=lambda connection, question: goods.credited_not_received(connection, question.start, question.end),
+    ),
+    "received-not-credited": Report(
+        title="Received, not credited",
+        columns=("rma", "sku", "received", "credited", "units", "state", "partner", "since"),
+        find=lambda connection, question: goods.received_not_credited(connection, question.start, question.end),
     ),
     "aging": Report(
         title="Aging",

@@ -51,9 +51,11 @@ def running(folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Po
             process.wait()
 
 
-def gateway(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def gateway(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None, without_config: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Any command, to its end."""
-    command = [sys.executable, "-m", "gateway", *arguments, "--config", str(folder)]
+    command = [sys.executable, "-m", "gateway", *arguments, *([] if without_config else ["--config", str(folder)])]
     return subprocess.run(command, env={**os.environ, **KEYS, **(environment or {})}, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.drill.play import Victims
+from gateway.drill.victim import Order
 from gateway.simulator.partner import Receipt
 from gateway.simulator.world import open_known_return
 from gateway.store import database
@@ -30,39 +29,12 @@ first_retry = 1.0
 """
 
 
-class Victims:
-    """The process that forks the victims."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "tests.faults.victim"]
-        root = Path(__file__).parent.parent.parent
-        self.process = subprocess.Popen(
-            command, env={**environment, "PYTHONPATH": str(root)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
-        )
-
-    def run(self, die_at: int | None) -> dict[str, Any]:
-        """One pass of one victim."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({"die_at": die_at}) + "\n")
-        self.process.stdin.flush()
-        said: dict[str, Any] = json.loads(self.process.stdout.readline())
-        assert "error" not in said, said["error"]
-        return said
-
-    def close(self) -> None:
-        """End the process."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.close()
-        self.process.wait(10)
-        self.process.stdout.close()
-
-
 @contextmanager
 def theatre(folder: Path) -> Iterator[tuple[Stage, Victims]]:
     """A stage whose gateway runs in victims."""
     with Stage(folder, periods=PERIODS) as stage:
         stage.ctx.engine.dispose()
-        victims = Victims(stage.environment)
+        victims = Victims()
         try:
             yield stage, victims
         finally:
@@ -77,7 +49,8 @@ def play(folder: Path, die_at: int | None) -> tuple[dict[str, Any], int]:
         stage.atlas.script = {"77000003": Receipt(lines=[("TEE-BLK-M", 1), ("HOOD-GRY-M", 1), ("CAP-NVY-OS", 0)], final=True)}
         passed, killed = 0, die_at is None
         for _ in range(PASSES):
-            said = victims.run(None if killed else max((die_at or 0) - passed, 1))
+            said = victims.run(Order(die_at=None if killed else max((die_at or 0) - passed, 1)), {**os.environ, **stage.environment})
+            assert not said.get("error"), said["error"]
             passed += said["points"]
             killed = killed or said["died"]
             stage.atlas.step()

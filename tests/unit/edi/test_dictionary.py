@@ -77,7 +77,7 @@ ELEMENTS = {
     "a short unit": (changed("W07*2*EA", "W07*2*E"), [(E, 7, "W07", 2, "4")]),
     "no quantity": (changed("W07*2*", "W07**"), [(E, 7, "W07", 1, "1")]),
     "a quantity of letters": (changed("W07*2*", "W07*TWO*"), [(E, 7, "W07", 1, "6")]),
-    "a quantity too large": (changed("W07*2*", "W07*12345678*"), [(E, 7, "W07", 1, "5")]),
+    "a quantity too large": (changed("W07*2*", "W07*12345678*"), [(E, 7, "W07", 1, "5"), (N, 12, "W14", 1, None)]),
     "a qualifier without item": (changed("*SK*SHOE-RED-42*UP*614145550011", "*SK"), [(E, 7, "W07", 5, "2")]),
     "no item at all": (changed("W07*2*EA**SK*SHOE-RED-42*UP*614145550011", "W07*2*EA"), [(E, 7, "W07", 3, "2")]),
     "half a second item": (changed("*UP*614145550011", "*LT"), [(N, 7, "W07", 7, "2")]),
@@ -97,7 +97,7 @@ def test_it_judges_elements(body, expected):
 
 @pytest.mark.parametrize("quantity", ["2", "0002", "2.000", "-2", "0", "00000000000002", "+2", ".5"])
 def test_it_takes_quantities_as_they_come(quantity):
-    assert inside(changed("W07*2*", f"W07*{quantity}*")) == []
+    assert [each for each in inside(changed("W07*2*", f"W07*{quantity}*")) if each.code != "x12.total"] == []
 
 
 @pytest.mark.parametrize("body", [changed("N9*RZ*RA55120", "N9*RZ*RA55120  "), changed("W07*2*EA", "W07*2*XQ"), changed("*SK*SHOE", "*QQ*SHOE")])
@@ -161,3 +161,51 @@ def test_it_describes_segments_elements_and_codes():
     assert dictionary.element_name("W17", 2, "005010") == "Date" and dictionary.element_name("W17", 99) is None
     assert dictionary.code_meaning("412", "04") == "Quality Problem" and dictionary.code_meaning("412", "??") is None
     assert dictionary.element_number("W17", 2) == "373" and dictionary.is_composite("AK4", 1)
+
+
+HEADS = {
+    "944": "W17*C*20260310*JW417\nN1*WH*DC\nW07*2*EA**SK*A\nW07*1.5*EA**SK*B\nW14*{}",
+    "943": "W06*C*RA1*20260310\nN1*WH*DC\nW27*U*UPSN\nW04*2*EA**SK*A\nW04*1.5*EA**SK*B\nW03*{}",
+    "940": "W05*N*RA1\nN1*ST*DC\nW66*CC*U\nLX*1\nW01*2*EA**SK*A\nLX*2\nW01*1.5*EA**SK*B\nW76*{}",
+}
+
+
+@pytest.mark.parametrize("set_id", HEADS)
+def test_it_compares_a_total_with_the_lines(set_id):
+    assert totals(set_id, HEADS[set_id].format("3.5")) == []
+    (finding,) = totals(set_id, HEADS[set_id].format("4"))
+    assert (finding.severity, finding.ack, finding.value) == (N, None, "4") and "says 4, but" in finding.message and "3.5" in finding.message
+
+
+def totals(set_id, body):
+    return [each for each in sets_of(write(body, set_id=set_id, functional_id="XX"))[0].findings if each.code == "x12.total"]
+
+
+SHIPMENT = "BSN*00*RA1*20260310*0900\nHL*1**S\nHL*2*1*I\nLIN*1*SK*A\nSN1*1*2*EA\nCTT*{}"
+
+
+def test_it_compares_ctt_with_what_it_counts():
+    assert totals("856", SHIPMENT.format("2*2")) == [] and totals("856", SHIPMENT.format("2")) == []
+    assert [(each.element, each.value) for each in totals("856", SHIPMENT.format("3*4"))] == [(1, "3"), (2, "4")]
+    assert [each.element for each in totals("861", "BRA*1*20260310*00*1\nDTM*050*20260310\nRCD*1*2*EA\nLIN*1*SK*A\nCTT*2")] == [1]
+    assert [each.element for each in totals("846", "BIA*00*SI*X*20260310\nLIN*1*SK*A\nQTY*33*2\nCTT*2")] == [1]
+
+
+def test_it_looks_at_no_total_where_a_quantity_cannot_be_read():
+    assert totals("944", HEADS["944"].format("9").replace("1.5", "one")) == [] == totals("944", HEADS["944"].format("many"))
+
+
+def test_a_partner_may_be_held_to_its_totals():
+    strict = x12.Strictness(raised=frozenset({"x12.total:W14-01"}))
+    (document,) = sets_of(write(HEADS["944"].format("4")), strictness=strict)
+    assert not document.accepted and sets_of(write(HEADS["944"].format("4")))[0].accepted
+
+
+@pytest.mark.parametrize("set_id", HEADS)
+@pytest.mark.parametrize("line_break", [True, False])
+def test_it_compares_totals_of_sets_that_are_taken_whole(monkeypatch, set_id, line_break):
+    monkeypatch.setattr(dictionary, "_WORTH_PATTERNS", 1)
+    body = HEADS[set_id].replace("1.5", "2")
+    right, wrong = body.format("4"), body.format("5")
+    data = write(right, right, right, wrong, right, set_id=set_id, functional_id=dictionary.FUNCTIONAL_IDS[set_id], line_break=line_break)
+    assert [[each.code for each in one.findings] for one in sets_of(data)] == [[], [], [], ["x12.total"], []]

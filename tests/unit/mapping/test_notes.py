@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.mapping import notes
@@ -13,6 +13,7 @@ VALUES = {"ra": "RA77000001", "receipts": "WR5501"}
 FACTS = st.lists(st.from_regex(r"\A[A-Z]{2,6}-[0-9]{1,4} short [0-9]{1,4} of [0-9]{1,4}\Z"), min_size=1, max_size=40)
 
 
+@settings(deadline=None)  # the first call makes the templates' environment
 @given(FACTS)
 def test_it_keeps_whole_facts_in_their_order_and_counts_the_rest(told: list[str]) -> None:
     note = notes.write(TEMPLATE, VALUES, told, longest=254)
