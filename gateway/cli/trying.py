@@ -12,7 +12,7 @@ from gateway import bootstrap, config
 from gateway.domain.documents import Authorization, AuthorizationLine
 from gateway.jobs.transmission import WRITERS
 from gateway.mapping import readers
-from gateway.mapping.outbound import Controls, UnsendableError
+from gateway.mapping.outbound import Controls, UnsendableError, file_name
 from gateway.mapping.profiles import Profile
 
 SAMPLE_TIME = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
@@ -36,6 +36,7 @@ def try_documents(workspace: config.Workspace) -> list[str]:
 def _try_document(ra: Authorization, profile: Profile, template: str, purpose: str) -> str:
     controls = Controls(interchange=1, group=1)
     try:
+        file_name(profile.send.file_name, partner=profile.partner, ra=ra.ra, document="X", controls=controls, number=1, at=SAMPLE_TIME)
         WRITERS[profile.send.kind.syntax]([ra], profile=profile, template=template, controls=controls, purpose=purpose, at=SAMPLE_TIME)
     except UnsendableError as fault:
         return fault.message

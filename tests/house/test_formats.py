@@ -69,6 +69,8 @@ BROKEN = [
     ("ra_limit = 30\nreasons", "ra_limit = 31\nreasons", "a 180 holds at most 30"),
     ('marks = { header = "H", line = "D" }', "", "need `mark`"),
     ('numbered_as = "{ra}-{received_on}"     # the', "#", "no column holds the receipt number"),
+    ('encoding = "cp1252"\n\n[receive', 'encoding = "cp9"\n\n[receive', "send.csv.encoding: 'cp9' is no encoding"),
+    ('numbered_as = "{ra}-{received_on}"', 'numbered_as = "{ra}-{day}"', "has an unknown token 'day'"),
     ('[edifact]\npartner_id = "4012345000016"', '[edifact]\npartner_id = ""', "edifact.partner_id"),
 ]
 
