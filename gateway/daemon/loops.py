@@ -168,25 +168,30 @@ def watch(ctx: Context, wake: threading.Event) -> list[Any]:
     """Wake the sweep on file events; where the system offers none, the periodic scan does it alone."""
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
+    from watchdog.observers.polling import PollingObserver
 
     class Wake(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
             if event.event_type in ("created", "moved", "closed", "modified"):
                 wake.set()
 
-    observer = Observer()
-    for folder in ctx.folders.values():
+    observers: dict[str, Any] = {"events": Observer(), "polling": PollingObserver()}
+    started = []
+    for partner, folder in ctx.folders.items():
         for inbox in folder.inboxes.values():
             try:
-                observer.schedule(Wake(), str(inbox), recursive=False)
+                if observer := observers.get(ctx.profiles[partner].folders.watch):
+                    observer.schedule(Wake(), str(inbox), recursive=False)
             except OSError as fault:
                 ctx.log.warning("watch.unavailable", extra={"folder": str(inbox), "why": fault.strerror})
-    try:
-        observer.start()
-    except OSError as fault:
-        ctx.log.warning("watch.unavailable", extra={"why": fault.strerror})
-        return []
-    return [observer]
+    for observer in observers.values():
+        try:
+            if observer.emitters:
+                observer.start()
+                started.append(observer)
+        except OSError as fault:
+            ctx.log.warning("watch.unavailable", extra={"why": fault.strerror})
+    return started
 
 
 @dataclass(frozen=True, slots=True)
