@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from gateway.daemon.holding import Holding
@@ -176,22 +177,20 @@ def watch(ctx: Context, wake: threading.Event) -> list[Any]:
                 wake.set()
 
     observers: dict[str, Any] = {"events": Observer(), "polling": PollingObserver()}
-    started = []
     for partner, folder in ctx.folders.items():
-        for inbox in folder.inboxes.values():
-            try:
-                if observer := observers.get(ctx.profiles[partner].folders.watch):
-                    observer.schedule(Wake(), str(inbox), recursive=False)
-            except OSError as fault:
-                ctx.log.warning("watch.unavailable", extra={"folder": str(inbox), "why": fault.strerror})
-    for observer in observers.values():
-        try:
-            if observer.emitters:
-                observer.start()
-                started.append(observer)
-        except OSError as fault:
-            ctx.log.warning("watch.unavailable", extra={"why": fault.strerror})
-    return started
+        watch_by = ctx.profiles[partner].folders.watch
+        for inbox in folder.inboxes.values() if watch_by in observers else ():
+            _try_watch(ctx, partial(observers[watch_by].schedule, Wake(), str(inbox), recursive=False), str(inbox))
+    return [observer for observer in observers.values() if observer.emitters and _try_watch(ctx, observer.start, "every inbox")]
+
+
+def _try_watch(ctx: Context, start: Callable[[], object], what: str) -> bool:
+    try:
+        start()
+    except OSError as fault:
+        ctx.log.warning("watch.unavailable", extra={"folder": what, "why": fault.strerror})
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
