@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import click
 
 from gateway import config
-from gateway.cli.options import confirm, with_config, with_dry_run, with_yes
+from gateway.cli.options import confirm, say_json, with_config, with_dry_run, with_json, with_yes
 from gateway.errors import PermanentError
 
 UNIT = Path("/etc/systemd/system/gateway.service")
@@ -131,6 +131,7 @@ def service() -> None:
     \b
     Example:  gateway service show
               sudo gateway service install --user gateway
+              gateway service status --json
     """
 
 
@@ -203,14 +204,28 @@ def uninstall(dry_run: bool, yes: bool) -> None:
 
 
 @service.command()
-def status() -> int:
+@with_json
+def status(as_json: bool) -> int:
     """What the system says of the service. Exit code 1 when it does not run.
 
     \b
-    Example:  gateway service status
+    Example:  gateway service status --json
     """
+    if as_json:
+        return _say_status()
     step = ["systemctl", "status", "--no-pager", "gateway.service"] if os.name != "nt" else ["gateway-service.exe", "status"]
     return 1 if _run(step, check=False) else 0
+
+
+def _say_status() -> int:
+    step = ["systemctl", "is-active", "gateway.service"] if os.name != "nt" else ["gateway-service.exe", "status"]
+    try:
+        said = subprocess.run(step, check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        say_json({"installed": UNIT.exists(), "state": "no service manager here"})
+        return 1
+    say_json({"installed": UNIT.exists(), "state": said.stdout.strip() or said.stderr.strip()})
+    return 1 if said.returncode else 0
 
 
 def _run(step: list[str], *, check: bool = True) -> int:
