@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
@@ -149,6 +149,17 @@ def later_payment(refund: Refund, *, units: int, around: Around) -> tuple[Move, 
     else:
         return ()
     return tuple(spend(chosen, paid, around.policy))
+
+
+def outcome_of_pending(before: Refund, now: Refund, pending: Sequence[OpenCredit], policy: Policy) -> tuple[Move, ...]:
+    """What became of a credit's pending payments: paid, or failed (then unexplained); none when anything else of the refund changed too."""
+    same = (before.lines, before.shipping, before.duties, before.adjustments, [(t.kind, t.amount, t.gateway) for t in before.transactions])
+    if same != (now.lines, now.shipping, now.duties, now.adjustments, [(t.kind, t.amount, t.gateway) for t in now.transactions]):
+        return ()
+    waited = [new for old, new in zip(before.transactions, now.transactions, strict=True) if old.status == "PENDING" and new.status != "PENDING"]
+    settled = spend(pending, [t for t in waited if t.kind == "REFUND"], policy)
+    failed = {t.gateway for t in waited if t.status != "SUCCESS"}
+    return tuple(replace(move, to_kind=UNEXPLAINED) if move.detail in failed else move for move in settled)
 
 
 def spend(credits_: Sequence[OpenCredit], paid: Sequence[Transaction], policy: Policy) -> Iterable[Move]:

@@ -143,6 +143,27 @@ class _Portion:
     location_id: str | None
 
 
+def not_in_stock(
+    come: Iterable[tuple[str, str, int, int]], *, posted: Mapping[tuple[str, str], int], warehouses: Mapping[str, Warehouse]
+) -> dict[str, tuple[ReceivedAt, ...]]:
+    """What came, as (warehouse, SKU, good, second) of each RA line, less what is in stock of it: by SKU, warehouse by warehouse.
+
+    What was restocked is taken from the good units first, what went to second quality from the second ones.
+    """
+    left = dict(posted)
+    found: dict[str, tuple[ReceivedAt, ...]] = {}
+    for code, sku, good, second in come:
+        sold = min(left.get((code, sku), 0), good + second)
+        left[code, sku] = left.get((code, sku), 0) - sold
+        at = warehouses[code].second_quality or ""
+        aside = min(left.get((at, sku), 0), good + second - sold)
+        left[at, sku] = left.get((at, sku), 0) - aside
+        rest = good + second - sold - aside
+        still_good = min(max(good - sold - max(aside - second, 0), 0), rest)
+        found[sku] = (*found.get(sku, ()), ReceivedAt(warehouse=code, good=still_good, second=rest - still_good))
+    return found
+
+
 def assess(refund: Refund, around: Surroundings) -> Assessment:
     """Work out what a refund comes to; pure."""
     if refund.test:

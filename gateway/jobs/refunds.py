@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.clients.shopify import TouchedOrder
-from gateway.domain import lifecycle, money, refunding
+from gateway.domain import crediting, lifecycle, money, refunding
 from gateway.domain.documents import Order, Refund
 from gateway.domain.lifecycle import RaState
-from gateway.domain.refunding import Assessment, ReceivedAt, Surroundings
+from gateway.domain.refunding import Assessment, Surroundings
 from gateway.errors import PermanentError
 from gateway.jobs import shopify
 from gateway.jobs.context import Context, Tally
@@ -74,10 +74,16 @@ def _take_order(ctx: Context, touched: TouchedOrder, tally: Tally) -> None:
             _import_refund(ctx, one.refund_id, tally)
 
 
-def _seen_again(ctx: Context, known: dict[str, object], updated_at: datetime, tally: Tally) -> None:
-    """An imported refund is information; when it changed in Shopify meanwhile, it goes to review and nothing is posted (R-029, R-030)."""
+def _seen_again(ctx: Context, known: dict[str, Any], updated_at: datetime, tally: Tally) -> None:
+    """An imported refund is information; when it changed in Shopify meanwhile, it goes to review and nothing is posted (R-029, R-030).
+
+    A payment that was pending when it was credited is waited for, so its end is no change: the credit's settlement follows it (shopify-api 4.3).
+    """
     refund_id = str(known["refund_id"])
     changed = database.instant(updated_at) > str(known["refund_updated_at"])
+    if changed and _pending_ended(ctx, known):
+        tally.skip(f"refund {refund_id}", f"{ALREADY}; its pending payment has ended")
+        return
     message = f"{ALREADY}, {CHANGED}" if changed or CHANGED in str(known["message"]) else ALREADY
     tally.skip(f"refund {refund_id}", message)
     if message == known["message"] and not changed:
@@ -87,6 +93,29 @@ def _seen_again(ctx: Context, known: dict[str, object], updated_at: datetime, ta
         if changed:
             text = f"Refund {refund_id} of order {known['order_name']} changed in Shopify after it was imported; nothing was posted for the change"
             events.open_task(connection, "refund changed", refund_id, text, at=ctx.now(), advice="compare it in Shopify with its credit invoice")
+
+
+def _pending_ended(ctx: Context, known: dict[str, Any]) -> bool:
+    """Whether nothing but pending payments of an imported refund changed; then its credit's settlement is moved."""
+    before, number = ledger.refund_document(known), str(known["refund_id"])
+    if not any(t.status == "PENDING" for t in before.transactions):
+        return False
+    now = ctx.shopify.refund(number)
+    with database.writing(ctx.engine) as connection:
+        mine = ledger.open_credits(connection, order_id=before.order_id, currency=before.currency)
+        pending = [c for c in mine if c.kind == crediting.PENDING and c.invoice == ledger.number_of(number)]
+        moves = crediting.outcome_of_pending(before, now, pending, ctx.policy)
+        for move in moves:
+            ledger.move_settlement(connection, move, refund=now, rma=known["rma"], at=ctx.now())
+            if move.to_kind == crediting.UNEXPLAINED:
+                text = f"Refund {number}: the payment of {money.text(move.amount, now.currency)} {now.currency} through {move.detail} failed"
+                events.open_task(
+                    connection, "refund needs a look", f"{number} payment", text, at=ctx.now(), rma=known["rma"], advice="pay it again in Shopify"
+                )
+        if moves:
+            paid = money.total(move.amount for move in moves if move.to_kind == crediting.CASH)
+            ledger.paid_since(connection, now, paid, at=ctx.now())
+    return bool(moves)
 
 
 def _import_refund(ctx: Context, refund_id: str, tally: Tally) -> None:
@@ -191,23 +220,13 @@ def _surroundings(ctx: Context, connection: Connection, refund: Refund, order: O
 
 def _received(ctx: Context, connection: Connection, rma: str) -> dict[str, Any]:
     """What each RA received, by SKU, less what is in stock of it already."""
-    posted = ledger.posted_at(connection, rma)
-    found: dict[str, tuple[ReceivedAt, ...]] = {}
-    anything = False
-    for ra in returns.authorizations_of(connection, rma):
-        code = ra.document.warehouse
-        for line in returns.lines_of(connection, ra.document.ra):
-            sku, good, second = line["sku"], line["good"], line["second"]
-            anything = anything or good + second > 0
-            sold = min(posted.get((code, sku), 0), good + second)
-            posted[code, sku] = posted.get((code, sku), 0) - sold
-            at = ctx.places.warehouses[code].second_quality or ""
-            aside = min(posted.get((at, sku), 0), good + second - sold)
-            posted[at, sku] = posted.get((at, sku), 0) - aside
-            left, good_left = good + second - sold - aside, max(good - sold - max(aside - second, 0), 0)
-            one = ReceivedAt(warehouse=code, good=min(good_left, left), second=left - min(good_left, left))
-            found[sku] = (*found.get(sku, ()), one)
-    return {"received": found, "has_received": anything}
+    come = [
+        (ra.document.warehouse, line["sku"], line["good"], line["second"])
+        for ra in returns.authorizations_of(connection, rma)
+        for line in returns.lines_of(connection, ra.document.ra)
+    ]
+    found = refunding.not_in_stock(come, posted=ledger.posted_at(connection, rma), warehouses=ctx.places.warehouses)
+    return {"received": found, "has_received": any(good + second for _, _, good, second in come)}
 
 
 def _post(ctx: Context, connection: Connection, refund: Refund, assessment: Assessment, rma: HeldReturn | None, tally: Tally) -> None:

@@ -33,6 +33,8 @@ class RefundDetails(TypedDict):
     note: NotRequired[str | None]
     at: NotRequired[datetime]
     return_id: NotRequired[int | None]
+    duties: NotRequired[Sequence[object]]
+    rounding: NotRequired[object]
 
 
 class OrderDetails(TypedDict):
@@ -207,7 +209,7 @@ class Shop:
 
         `lines` are (sku, quantity, restock type[, {"subtotal", "tax", "location", "line_id"}]); `transactions` are (gateway,
         amount[, status]) and default to one success over everything; `adjustments` are (amount[, reason]); `shipping` is the
-        amount given back.
+        amount given back, `duties` are amounts, `rounding` is what cash rounding adds to each transaction.
         """
         with self.lock:
             order, at = self.order(name), details.get("at") or self.now()
@@ -219,12 +221,14 @@ class Shop:
                 amount = money(str(details["shipping"]))
                 line_id = order.shipping[0].id if order.shipping else self.number()
                 refund.shipping.append(model.RefundShipping(self.number(), line_id, amount, ZERO))
+            refund.duties = [(self.number(), money(str(amount))) for amount in details.get("duties", ())]
             asked = details.get("transactions")
             if asked is None:
                 due = calculated(refund, order)
                 asked = [("shopify_payments", due)] if due > 0 else []
             for part in asked:
                 refund.transactions.append(self._transaction(order, part, at))
+                refund.transactions[-1].rounding = money(str(details["rounding"])) if "rounding" in details else None
             self.book_refund(order, refund)
             return refund
 

@@ -260,6 +260,14 @@ def set_refund_message(connection: Connection, refund_id: str, message: str, *, 
     connection.execute(update(refunds).where(refunds.c.refund_id == refund_id).values(**values))
 
 
+def paid_since(connection: Connection, refund: Refund, paid: Decimal, *, at: datetime) -> None:
+    """Keep a refund as Shopify shows it now, with what it paid since its import; its lines and its credit stay as they were imported."""
+    before = load_refund(connection, refund.refund_id) or {"cash": "0"}
+    values = {"document": documents.dump(refund), "cash": money.text(Decimal(before["cash"]) + paid, refund.currency)}
+    values |= {"refund_updated_at": database.instant(refund.updated_at), "seen_at": database.instant(at)}
+    connection.execute(update(refunds).where(refunds.c.refund_id == refund.refund_id).values(**values))
+
+
 def lines_of_refund(connection: Connection, refund_id: str) -> list[dict[str, Any]]:
     """The lines of a refund as imported."""
     return database.rows(connection, select(refund_lines).where(refund_lines.c.refund_id == refund_id).order_by(refund_lines.c.key))
@@ -297,9 +305,14 @@ def waits_behind(connection: Connection, refund: Refund) -> str:
     return ""
 
 
+def number_of(refund_id: str) -> str:
+    """The number of a refund's credit invoice."""
+    return f"CI-{refund_id}"
+
+
 def add_invoice(connection: Connection, *, refund: Refund, credit: Credit, rma: str | None, at: datetime) -> str:
     """Make the credit invoice of a refund; there is at most one, its number is `CI-` + the refund id."""
-    number = f"CI-{refund.refund_id}"
+    number = number_of(refund.refund_id)
     row = {
         "number": number,
         "refund_id": refund.refund_id,
