@@ -55,7 +55,7 @@ def test_a_changed_host_key_is_an_alert(exchange: Exchange) -> None:
 def test_a_full_disk_on_the_server_is_told_and_the_file_goes_when_there_is_room(exchange: Exchange) -> None:
     (exchange.outbox / "a.edi").write_bytes(b"x" * 200_000)
     pid = str(exchange.server.process.pid)  # type: ignore[union-attr]  # it runs
-    subprocess.run(["prlimit", "--pid", pid, "--fsize=100000"], check=True)
+    subprocess.run(["prlimit", "--pid", pid, "--fsize=100000:unlimited"], check=True)
     try:
         tally = exchange.pass_()
         assert (tally.failed, tally.done) == (1, 0)
@@ -64,7 +64,7 @@ def test_a_full_disk_on_the_server_is_told_and_the_file_goes_when_there_is_room(
     assert [name for name in names(exchange.to_them) if not name.startswith(".")] == []
     assert names(exchange.outbox) == ["a.edi"]
     exchange.sync.close()
-    subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited"], check=True)
+    subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited:unlimited"], check=True)
     assert exchange.pass_().done == 1
     assert (exchange.to_them / "a.edi").stat().st_size == 200_000
 
@@ -109,7 +109,7 @@ def test_killed_at_any_moment_each_file_is_carried_once(exchange: Exchange, afte
 def test_a_slow_server_of_one_partner_keeps_no_other_waiting(
     server: Server, make_exchange: Callable[..., Exchange], make_wire: Callable[..., Wire]
 ) -> None:
-    exchange = make_exchange(server, wire=make_wire(server, delay=2.0))
+    exchange = make_exchange(server, wire=make_wire(server, delay=0.2))
     (exchange.to_us / "a.edi").write_bytes(b"content")
     passing = threading.Thread(target=syncing.one_pass, args=(exchange.sync,))
     passing.start()
