@@ -13,10 +13,12 @@ from collections.abc import Callable
 import pytest
 
 from gateway.clients import sftp
-from gateway.daemon import syncing
+from gateway.daemon import running, syncing
 from gateway.jobs import sync
+from gateway.simulator.world import open_known_return
 from tests.adapters.sftp.conftest import Exchange, names
 from tests.adapters.sftp.server import Server, Wire
+from tests.journeys.steps import the_944
 
 VICTIM = """
 import sys
@@ -119,3 +121,15 @@ def test_a_slow_server_of_one_partner_keeps_no_other_waiting(
     assert passing.is_alive(), time.monotonic() - started
     passing.join()
     assert names(exchange.inbox) == ["a.edi"]
+
+
+def test_one_pass_for_schedulers_brings_reads_answers_and_sends(exchange: Exchange) -> None:
+    stage = exchange.stage
+    open_known_return(stage.world, 77000001)
+    running.run_once(stage.ctx, owner="once", stopping=threading.Event())
+    assert len(names(exchange.to_them)) == 1
+    assert stage.ra("RA77000001").state.value == "sent"
+    (exchange.to_us / "r.edi").write_bytes(the_944())
+    running.run_once(stage.ctx, owner="once", stopping=threading.Event())
+    assert stage.lines("RA77000001")["TEE-BLK-M"] == (2, 2, 0, 0)
+    assert len(names(exchange.to_them)) == 2  # the 997 has gone, too
