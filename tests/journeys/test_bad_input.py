@@ -80,9 +80,12 @@ def test_a_cut_file_waits_as_incomplete_and_is_told_when_it_does_not_grow(stage:
     path.write_bytes(hood()[:length])
 
     def look(at: float) -> None:
+        stage.clock.advance(at - passed[-1])
+        passed.append(at)
         intake.take_files(replace(stage.ctx, monotonic=lambda: at), "ATLAS")
         stage.worker.drain()
 
+    passed = [0.0]
     for at in (0.0, 6.0, 23 * HOUR):
         look(at)
     assert path.exists()

@@ -105,8 +105,11 @@ def a_stage(make_stage: Callable[..., Stage]) -> Stage:
 
 def give(stage: Stage, name: str, content: bytes, *, partner: str = "ATLAS") -> File:
     """Put a file into the inbox, and let a day pass for one that never gets its end; what became of it."""
-    (stage.folder / "inbox" / partner / name).write_bytes(content)
+    path = stage.folder / "inbox" / partner / name
+    path.write_bytes(content)
     for at in (0.0, 1.0, 25 * HOUR, 25 * HOUR + 1):
+        if at > HOUR and path.exists():
+            stage.clock.advance(25 * HOUR)
         intake.take_files(replace(stage.ctx, monotonic=lambda at=at: at), partner)
         stage.worker.drain()
     file = stage.file(name)
