@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,6 +24,7 @@ from gateway.domain.items import Catalogue, Item
 from gateway.domain.policies import Action, Rule, Rules, Trouble
 from gateway.domain.receiving import Verdict
 
+pytestmark = pytest.mark.timeout(3000)  # a long run lives for many minutes
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 D = Decimal
 ZERO = D("0.00")
