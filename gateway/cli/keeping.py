@@ -115,7 +115,7 @@ def db() -> None:
     """The database of the book.
 
     \b
-    Example:  gateway db move --to postgresql+psycopg://gateway@db/gateway
+    Example:  gateway db move --to postgresql+psycopg://gateway@db/gateway --json
     """
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.options import actor, along, confirm, say_json, table, with_config, with_dry_run, with_json, with_yes
-from gateway.cli.work import a_day, at_work, show_prospect
+from gateway.cli.options import actor, along, confirm, day, say_json, table, with_config, with_dry_run, with_json, with_yes
+from gateway.cli.work import at_work, show_prospect
 from gateway.jobs import actions, bulk, trials
 from gateway.jobs.actions import Prospect
 from gateway.jobs.context import Context
@@ -187,8 +187,8 @@ def retry(  # noqa: PLR0913, PLR0917 - one parameter for each option
 @click.argument("file_ids", type=int, nargs=-1, metavar="[FILE_ID]...")
 @click.option("--ra", help="All files that brought something for this RA.")
 @click.option("--partner", help="All files of this partner …")
-@click.option("--from", "start", callback=a_day, help="… that came from this day on (UTC).")
-@click.option("--to", "end", callback=a_day, help="… and before this day.")
+@click.option("--from", "start", callback=day, help="… that came from this day on (UTC).")
+@click.option("--to", "end", callback=day, help="… and before this day.")
 @click.option("--accept-control", is_flag=True, help="Accept a repeated interchange number with new content.")
 @with_dry_run
 @with_yes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -78,6 +78,9 @@ def day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> 
     """A day or an instant as people write it; UTC unless it says otherwise."""
     if value is None:
         return None
+    if value in ("today", "yesterday"):
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=value == "yesterday")
     try:
         found = datetime.fromisoformat(value)
     except ValueError as fault:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
 
 from gateway import bootstrap, config
-from gateway.cli.options import actor, confirm, say_json, table, with_config, with_dry_run, with_json, with_yes
+from gateway.cli.options import actor, confirm, day, say_json, table, with_config, with_dry_run, with_json, with_yes
 from gateway.daemon import lock, running
 from gateway.jobs import SCHEDULED, actions
 from gateway.jobs.actions import Prospect
@@ -40,26 +40,12 @@ def at_work(config_path: str | None) -> Iterator[tuple[Context, Callable[[], Non
         bootstrap.stop_log()
 
 
-def a_day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """An instant of the command line: a day or a time in UTC, `today` or `yesterday`."""
-    if value is None:
-        return None
-    if value in ("today", "yesterday"):
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight - timedelta(days=value == "yesterday")
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError as fault:
-        raise click.BadParameter(f"{value!r} is not a date like 2026-11-01 or 2026-11-01T08:00") from fault
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 @click.command()
 @click.argument("name", type=click.Choice(list(SCHEDULED)))
 @click.option("--rma", help="Only this RMA (Loop jobs).")
 @click.option("--order", help="Only this order, by name or id (Shopify jobs).")
-@click.option("--from", "start", callback=a_day, help="Range: from this day (UTC).")
-@click.option("--to", "end", callback=a_day, help="Range: to this day (UTC).")
+@click.option("--from", "start", callback=day, help="Range: from this day (UTC).")
+@click.option("--to", "end", callback=day, help="Range: to this day (UTC).")
 @with_config
 @with_json
 def job(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -107,24 +93,33 @@ def show_prospect(prospect: Prospect, *, as_json: bool) -> None:
 @click.command()
 @click.argument("ra", required=False)
 @click.option("--partner", help="All documents sent to this partner …")
-@click.option("--since", callback=a_day, help="… since this day (UTC); `yesterday` is understood.")
+@click.option("--since", "--from", "since", callback=day, help="… since this day (UTC); `yesterday` is understood …")
+@click.option("--to", "until", callback=day, help="… and before this one.")
 @with_dry_run
 @with_yes
 @with_config
 @with_json
 def resend(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    ra: str | None, partner: str | None, since: datetime | None, dry_run: bool, yes: bool, config_path: str | None, as_json: bool
+    ra: str | None,
+    partner: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    dry_run: bool,
+    yes: bool,
+    config_path: str | None,
+    as_json: bool,
 ) -> int:
-    """Send the document of an RA again, or all of a partner since a day: the same bytes under a new name.
+    """Send the document of an RA again, or all of a partner of a range of time: the same bytes under a new name.
 
     \b
     Example:  gateway resend RA77000001
               gateway resend --partner ATLAS --since yesterday --yes
+              gateway resend --partner ATLAS --from 2026-11-01 --to 2026-11-03 --dry-run
     """
     if bool(ra) == bool(partner):
         raise click.UsageError("name an RA, or --partner with --since")
     with at_work(config_path) as (ctx, work_off):
-        chosen = actions.find_resendable(ctx, ra=ra, partner=partner, since=since)
+        chosen = actions.find_resendable(ctx, ra=ra, partner=partner, since=since, until=until)
         names = [f.name for f in chosen]
         if not dry_run and chosen:
             confirm(f"Send {len(chosen)} file(s) again: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}?", yes=yes)

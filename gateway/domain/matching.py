@@ -47,7 +47,10 @@ def weigh(receipt: Receipt, ra: Authorization, *, now: datetime) -> Candidate | 
 def by_tracking(receipt: Receipt, ra: Authorization) -> tuple[int, str] | None:
     """The same parcel."""
     same = [number for number in receipt.tracking_numbers if number in ra.tracking_numbers]
-    return (TRACKING, f"tracking number {same[0]} is the same") if same else None
+    if same:
+        return TRACKING, f"tracking number {same[0]} is the same"
+    bag = ra.bag_barcode and ra.bag_barcode in {*receipt.tracking_numbers, *receipt.references}
+    return (TRACKING, f"bag {ra.bag_barcode} is the same") if bag else None
 
 
 def by_reference(receipt: Receipt, ra: Authorization) -> tuple[int, str] | None:

@@ -74,6 +74,7 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
         return "decided already"
     text = f"{decision.verdict.value}: {'; '.join(decision.sentences)} (rule: {decision.rule})"
     events.note(connection, "return.decided", text, at=ctx.now(), rma=rma, facts={"reasons": [str(r) for r in decision.reasons], "inputs": inputs})
+    _ask_about_extras(ctx, connection, rma, standings)
     _ask_loop(ctx, connection, held.document, ras, standings)
     return text
 
@@ -138,6 +139,16 @@ def _inputs(connection: Connection, ras: Sequence[HeldAuthorization], standings:
                 }
             )
     return found
+
+
+def _ask_about_extras(ctx: Context, connection: Connection, rma: str, standings: Sequence[Standing]) -> None:
+    """Units that belong to nobody we know are in no stock and on no credit; a person decides what becomes of them (R-096)."""
+    over = [f"{line.over} x {line.sku}" for s in standings for line in s.lines if line.over]
+    beside = [f"{extra.quantity} x {extra.sku or extra.stated}" for s in standings for extra in s.extras]
+    if over or beside:
+        text = f"RMA {rma}: owner unknown of {', '.join([*over, *beside])}; not in stock, not credited"
+        advice = "ask the warehouse and the shopper; send them back, or take them into stock by a correction"
+        events.open_task(connection, "owner unknown", rma, text, at=ctx.now(), rma=rma, advice=advice)
 
 
 def worth_missing(ra: Authorization, standings: Sequence[Standing]) -> Decimal:

@@ -178,7 +178,7 @@ def propose(connection: Connection, receipt: Receipt, *, now: datetime) -> list[
 def match_receipts(ctx: Context, key: str) -> None:
     """Bring receipts that waited for an RA to it (R-081)."""
     with database.writing(ctx.engine) as connection:
-        for held in returns.waiting_receipts(connection):
+        for held in returns.waiting_receipts(connection, naming=key):
             ra = returns.find_authorization(connection, partner=held.document.partner, references=held.document.references)
             if ra is None or ra.document.ra != key:
                 continue

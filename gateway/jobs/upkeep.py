@@ -43,7 +43,7 @@ def _seal(ctx: Context) -> None:
     sealed = audit.MOST_EVENTS
     while sealed == audit.MOST_EVENTS:
         with database.writing(ctx.engine) as connection:
-            sealed = audit.seal(connection, at=ctx.now())
+            sealed = audit.seal(connection)
             head = audit.kept(connection, audit.HEAD)
     if sealed:
         ctx.log.info("audit.sealed", extra={"count": sealed, "head": head})

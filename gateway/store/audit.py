@@ -2,8 +2,8 @@
 
 Each event carries the digest of its content (who, when, what, before and after, why), taken when it is written. Sealing runs behind the writers and gives
 each event its place in the chain: `seal` covers the digest, the place and the seal before it. Places are given in the order of sealing, not of numbers,
-since on PostgreSQL a number that was taken first may be committed last. Rows of the stock ledger and credit invoices are covered too: an event names
-their digests. The head of the chain stands in `positions` and in the log, so that a cut-off end is noticed.
+since on PostgreSQL a number that was taken first may be committed last. The head of the chain stands in `positions` and in the log, so that a cut-off end
+is noticed. Stock movements and credit invoices are carried by their own events (`ledger.post`), so that the chain covers them too.
 
 Events are never changed. What must go (a person's data, what is too old) leaves its place, its digest and its seal behind, and a later event says which
 content took its place; what is not named so is broken. The database itself refuses to change or delete events (`PROTECT`), except inside `unprotected`.
@@ -15,32 +15,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, String, Table, bindparam, cast, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from gateway.store import database
-from gateway.store.schema import audit_seals, credit_invoices, events, positions, stock_ledger
+from gateway.store.schema import events, positions
 
 CONTENT = ("at", "word", "rma", "ra", "file_id", "partner", "actor", "text", "facts")
-COVERED: dict[str, tuple[Table, Column[Any], Column[Any], tuple[str, ...]]] = {
-    "stock": (
-        stock_ledger,
-        stock_ledger.c.id,
-        stock_ledger.c.posted_at,
-        ("id", "warehouse", "sku", "quantity", "cause", "reference", "rma", "posted_at"),
-    ),
-    "invoice": (
-        credit_invoices,
-        credit_invoices.c.number,
-        credit_invoices.c.made_at,
-        ("number", "refund_id", "order_id", "rma", "currency", "merchandise", "tax", "shipping", "duties", "adjustment", "total", "made_at"),
-    ),
-}
-HEAD, LOOKED = "audit.head", "audit.covered"
-LOOK_BACK = timedelta(days=1)  # rows that were written long before they were committed, or by a slow clock
-ROWS_SEALED, REDACTED = "audit.rows-sealed", "audit.redacted"
+HEAD = "audit.head"
+REDACTED = "audit.redacted"
 MOST_ROWS = 500
 MOST_EVENTS = 5000
 SEALING = 5_200_945  # the advisory lock of whoever seals
@@ -55,11 +40,10 @@ def _seal_of(before: str, link: int, digest: str) -> str:
     return hashlib.sha256(f"{before} {link} {digest}".encode()).hexdigest()
 
 
-def seal(connection: Connection, *, at: datetime) -> int:
+def seal(connection: Connection) -> int:
     """Give events that have none their place in the chain, at most `MOST_EVENTS` at a time; how many were sealed."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SEALING})")
-    _cover_rows(connection, at=at)
     link, last = _head(connection)
     waiting = select(events.c.id, events.c.digest).where(events.c.link.is_(None)).order_by(events.c.id).limit(MOST_EVENTS)
     places = []
@@ -86,27 +70,10 @@ def kept(connection: Connection, name: str) -> str:
     return str(connection.execute(select(positions.c.value).where(positions.c.name == name)).scalar() or "")
 
 
-def _cover_rows(connection: Connection, *, at: datetime) -> None:
-    """Write down the digests of ledger rows and invoices that have none yet, as an event of the chain."""
-    from gateway.store.events import note
-
-    last = kept(connection, LOOKED)
-    recent = database.instant(database.moment(last) - LOOK_BACK) if last else ""
-    database.put(connection, positions, {"name": LOOKED, "value": database.instant(at)})
-    for kind, (table, key, made_at, names) in COVERED.items():
-        covered = select(audit_seals.c.key).where(audit_seals.c.kind == kind, audit_seals.c.key == cast(key, String(120)))
-        new = database.rows(connection, select(*(table.c[name] for name in names)).where(made_at >= recent, ~covered.exists()).order_by(key))
-        for start in range(0, len(new), MOST_ROWS):
-            digests = {str(row[key.name]): digest_of(row, names) for row in new[start : start + MOST_ROWS]}
-            for name, digest in digests.items():
-                database.insert_new(connection, audit_seals, {"kind": kind, "key": name, "digest": digest})
-            note(connection, ROWS_SEALED, f"{len(digests)} {kind} row(s) sealed", at=at, facts={"kind": kind, "rows": digests})
-
-
 def find_broken(connection: Connection) -> Iterable[str]:
-    """Every event, ledger row or invoice that is not what was sealed; nothing when all are."""
+    """Every event that is not what was sealed; nothing when all are."""
     link, before = 0, ""
-    replaced, rows_sealed = _promises(connection)
+    replaced = _promises(connection)
     statement = select(events).where(events.c.link.is_not(None)).order_by(events.c.link)
     for found in connection.execute(statement.execution_options(yield_per=1000)).mappings():
         row = dict(found)
@@ -124,32 +91,14 @@ def find_broken(connection: Connection) -> Iterable[str]:
     for row in database.rows(connection, select(events).where(events.c.link.is_(None)).order_by(events.c.id)):
         if digest_of(row) != row["digest"]:
             yield f"event {row['id']} of {row['at'][:19]} ({row['word']}, RMA {row['rma']}) was changed before it was sealed"
-    yield from _find_broken_rows(connection, rows_sealed)
 
 
-def _promises(connection: Connection) -> tuple[dict[int, str], dict[str, dict[str, str]]]:
-    """What sealed events say of others: the digests of replaced events, and of covered rows."""
+def _promises(connection: Connection) -> dict[int, str]:
+    """What later events say took the place of the content of earlier ones."""
     replaced: dict[int, str] = {}
-    rows: dict[str, dict[str, str]] = {kind: {} for kind in COVERED}
-    statement = select(events.c.word, events.c.facts).where(events.c.word.in_([ROWS_SEALED, REDACTED])).order_by(events.c.id)
-    for word, text in connection.execute(statement):
-        facts = json.loads(text)
-        if word == REDACTED:
-            replaced.update({int(number): digest for number, digest in facts["events"].items()})
-        else:
-            rows[facts["kind"]].update(facts["rows"])
-    return replaced, rows
-
-
-def _find_broken_rows(connection: Connection, sealed: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
-    words = {"stock": "stock movement {id} (RMA {rma}, {sku}, {reference})", "invoice": "credit invoice {number} (RMA {rma})"}
-    for kind, (table, key, _, names) in COVERED.items():
-        left = dict(sealed[kind])
-        for row in database.rows(connection, select(*(table.c[name] for name in names)).order_by(key)):
-            digest = left.pop(str(row[key.name]), None)
-            if digest is not None and digest != digest_of(row, names):
-                yield f"{words[kind].format(**row)} was changed: it does not say what was sealed"
-        yield from (f"{kind} {name} was deleted" for name in left)
+    for (text,) in connection.execute(select(events.c.facts).where(events.c.word == REDACTED).order_by(events.c.id)):
+        replaced.update({int(number): digest for number, digest in json.loads(text)["events"].items()})
+    return replaced
 
 
 PROTECTED_TEXT = "audit events are never changed or deleted"

@@ -40,6 +40,7 @@ PERSONAL_TEXT = frozenset({"comment", "note", "tracking_number", "order_referenc
 PERSONAL_LISTS = frozenset({"tracking_numbers", "references", "warnings"})
 FINISHED = ("closed", "cancelled", "expired")
 BATCH = 200
+PROVING = ("stock.posted", "stock.opened", "invoice.made")  # they carry the movement or invoice itself, and no person's data
 # every column in which words of people can stand; events are replaced through `audit` instead
 TEXTS: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (returns, ("document", "hold", "none_because")),
@@ -159,8 +160,9 @@ def _empty_documents(connection: Connection, table: Table, criterion: Any) -> No
 
 
 def events_of(connection: Connection, numbers: Sequence[str], *, empty_word: str) -> Rows:
-    """The events of returns that still say something."""
-    return database.rows(connection, select(events).where(events.c.rma.in_(numbers), events.c.word != empty_word).order_by(events.c.id))
+    """The events of returns that still say something beside what proves stock and money."""
+    said = events.c.word.not_in([empty_word, *PROVING])
+    return database.rows(connection, select(events).where(events.c.rma.in_(numbers), said).order_by(events.c.id))
 
 
 def delete_old(connection: Connection, kind: str, before: datetime, *, count_only: bool) -> int:

@@ -72,7 +72,7 @@ def list_authorizations(connection: Connection, *, states: tuple[str, ...], part
 
 def list_held(connection: Connection, *, after: str = "") -> Page:
     """Returns that wait for a mapping, by number."""
-    statement = select(returns.c.rma, returns.c.order_name, returns.c.state, returns.c.hold, returns.c.imported_at).where(returns.c.hold_key != "")
+    statement = select(returns.c.rma, returns.c.order_name, returns.c.state, returns.c.hold, returns.c.imported_at).where(returns.c.hold_key > "")
     return _page(connection, statement, (returns.c.rma,), after, oldest_first=True)
 
 
@@ -157,10 +157,13 @@ def _currency_of(rma: Any) -> Any:
 
 def list_work(connection: Connection, *, kind: str | None = None, owner: str | None = None, by_value: bool = False, limit: int = 200) -> list[Row]:
     """Open work items with the value behind them, oldest or most valuable first."""
-    value = case((tasks.c.rma.is_(None), literal(0)), else_=_value_of(tasks.c.rma)).label("cents")
-    currency = _currency_of(tasks.c.rma).label("currency")
-    statement = _where(select(tasks, value, currency).where(tasks.c.open.is_(True)), {tasks.c.kind: kind, tasks.c.owner: owner})
-    order = (value.desc(), tasks.c.opened_at) if by_value else (tasks.c.opened_at, tasks.c.id)
+    wanted = _where(select(tasks).where(tasks.c.open.is_(True)), {tasks.c.kind: kind, tasks.c.owner: owner})
+    if not by_value:  # then the value is looked up for the few that are shown, not for all
+        wanted = wanted.order_by(tasks.c.opened_at, tasks.c.id).limit(limit)
+    chosen = wanted.subquery()
+    value = case((chosen.c.rma.is_(None), literal(0)), else_=_value_of(chosen.c.rma)).label("cents")
+    statement = select(chosen, value, _currency_of(chosen.c.rma).label("currency"))
+    order = (value.desc(), chosen.c.opened_at) if by_value else (chosen.c.opened_at, chosen.c.id)
     return database.rows(connection, statement.order_by(*order).limit(limit))
 
 

@@ -41,7 +41,7 @@ def stand_of_states(connection: Connection, states: Sequence[str]) -> dict[str, 
 
 def held_returns(connection: Connection) -> tuple[int, str]:
     """How many returns wait for a mapping, and since when."""
-    count, oldest = connection.execute(select(func.count(), func.min(returns.c.imported_at)).where(returns.c.hold_key != "")).one()
+    count, oldest = connection.execute(select(func.count(), func.min(returns.c.imported_at)).where(returns.c.hold_key > "")).one()
     return count, oldest or ""
 
 
@@ -76,7 +76,7 @@ def last_file(connection: Connection, *, partner: str, direction: str) -> Row | 
     """A partner's newest file in a direction."""
     same = (files.c.partner == partner, files.c.direction == direction)
     columns = (files.c.id, files.c.name, files.c.arrived_at, files.c.outcome)
-    return database.row(connection, select(*columns).where(*same).order_by(files.c.id.desc()).limit(1))
+    return database.row(connection, select(*columns).where(*same).order_by(files.c.arrived_at.desc()).limit(1))
 
 
 def files_since(connection: Connection, since: datetime) -> list[Row]:
@@ -141,13 +141,9 @@ def was_acknowledged(connection: Connection, partner: str) -> bool:
 
 def not_exported(connection: Connection) -> int:
     """Warehouse and SKU pairs whose stock moved since Shopify was told."""
-    newest = select(stock_ledger.c.warehouse, stock_ledger.c.sku, func.max(stock_ledger.c.id).label("newest")).group_by(
-        stock_ledger.c.warehouse, stock_ledger.c.sku
-    )
-    pairs = newest.subquery()
-    same = (stock_exports.c.warehouse == pairs.c.warehouse) & (stock_exports.c.sku == pairs.c.sku)
-    behind = select(func.count()).select_from(pairs.join(stock_exports, same)).where(stock_exports.c.ledger_id < pairs.c.newest)
-    return connection.execute(behind).scalar_one()
+    same = (stock_ledger.c.warehouse == stock_exports.c.warehouse) & (stock_ledger.c.sku == stock_exports.c.sku)
+    newest = select(func.max(stock_ledger.c.id)).where(same).scalar_subquery()
+    return connection.execute(select(func.count()).select_from(stock_exports).where(stock_exports.c.ledger_id < newest)).scalar_one()
 
 
 def effects_by_state(connection: Connection) -> dict[str, int]:

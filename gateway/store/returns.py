@@ -363,9 +363,10 @@ def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) 
     return list_receipts(connection, receipts.c.partner == partner, receipts.c.receipt_no == receipt_no)
 
 
-def waiting_receipts(connection: Connection) -> list[HeldReceipt]:
-    """Receipts whose RA is not known yet."""
-    return list_receipts(connection, receipts.c.state.in_(["waiting", "unmatched"]))
+def waiting_receipts(connection: Connection, *, naming: str = "") -> list[HeldReceipt]:
+    """Receipts whose RA is not known yet: all, or those that mention a number."""
+    mentions = [func.upper(receipts.c.document).contains(naming.upper(), autoescape=True)] if naming else []
+    return list_receipts(connection, receipts.c.state.in_(["waiting", "unmatched"]), *mentions)
 
 
 def live_receipts(connection: Connection, *, partner: str) -> list[HeldReceipt]:

@@ -233,10 +233,11 @@ file_documents = _table(
     Column("ra", String(64), index=True),
     Column("version", Integer, nullable=False, default=1),
     Column("validation", String(16), nullable=False, default=""),
-    Column("acknowledgement", String(24), nullable=False, default="not expected", index=True),
+    Column("acknowledgement", String(24), nullable=False, default="not expected"),
     Column("reason", Text, nullable=False, default=""),
     Column("expected_by", String(40)),
     Column("acknowledged_at", String(40)),
+    Index("ix_documents_acknowledgement", "acknowledgement", "partner", "expected_by"),
 )
 control_numbers = _table(
     "control_numbers",
@@ -402,12 +403,6 @@ events = _table(
 )
 Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
 Index("ix_events_word", events.c.word, events.c.at)
-audit_seals = _table(
-    "audit_seals",
-    Column("kind", String(32), primary_key=True),
-    Column("key", String(120), primary_key=True),
-    Column("digest", String(64), nullable=False),
-)
 messages = _table(
     "messages",
     Column("id", Id, primary_key=True, autoincrement=True),

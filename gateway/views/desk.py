@@ -14,7 +14,7 @@ from gateway.store import database, listing, overview, returns
 
 AMBER_DAYS, RED_DAYS = 14, 28
 FLAGGED = "flagged"
-LIMIT = 200
+LIMIT = 100
 NEXT_STEP = {
     "held return": "map the item or warehouse in mappings/; every return that waits for it goes on by itself",
     "held refund": "set what the message names; the refund is imported at the next run",
@@ -46,14 +46,14 @@ class WorkItem:
     note: str = ""
 
 
-def work(connection: Connection, *, kind: str | None = None, owner: str | None = None, by_value: bool = False) -> list[WorkItem]:
+def work(connection: Connection, *, kind: str | None = None, owner: str | None = None, by_value: bool = False, limit: int = LIMIT) -> list[WorkItem]:
     """What needs a person: open tasks and flagged returns, oldest or most valuable first."""
     found = []
     if kind != FLAGGED:
-        found += [_task(row) for row in listing.list_work(connection, kind=kind, owner=owner, by_value=by_value, limit=LIMIT)]
+        found += [_task(row) for row in listing.list_work(connection, kind=kind, owner=owner, by_value=by_value, limit=limit)]
     if kind in (None, FLAGGED) and owner is None:
-        found += _flagged(connection)
-    return sorted(found, key=(lambda item: (-item.cents, item.since)) if by_value else (lambda item: (item.since, -item.cents)))[:LIMIT]
+        found += _flagged(connection, limit)
+    return sorted(found, key=(lambda item: (-item.cents, item.since)) if by_value else (lambda item: (item.since, -item.cents)))[:limit]
 
 
 def kinds(connection: Connection) -> dict[str, int]:
@@ -93,9 +93,9 @@ def link_of(kind: str, subject: str, rma: str | None) -> str:
     return f"/returns/{rma}" if rma else ""
 
 
-def _flagged(connection: Connection) -> list[WorkItem]:
+def _flagged(connection: Connection, limit: int) -> list[WorkItem]:
     found = []
-    for row in listing.list_authorizations(connection, states=(S.FLAGGED,)).rows:
+    for row in listing.list_authorizations(connection, states=(S.FLAGGED,)).rows[:limit]:
         decided = returns.load_decision(connection, row["rma"])
         why = "; ".join(decided["decision"].sentences).rstrip(".") if decided else "flagged"
         since = decided["decided_at"] if decided else row["created_at"]

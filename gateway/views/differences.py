@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from gateway.domain.lifecycle import RaState as S
 from gateway.store import ledger, overview
 
-LIMIT = 200
+LIMIT = 100
 CAME_NOT_CREDITED = (S.PARTLY_RECEIVED, S.RECEIVED, S.PROCESS_REQUESTED, S.FLAGGED, S.PROCESSED)
 
 

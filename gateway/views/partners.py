@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from gateway.mapping.profiles import Profile
 from gateway.store import overview
-from gateway.views import today
+from gateway.views import rehearsals, today
 
 WEEKS = 8
 WEEK = timedelta(days=7)
@@ -97,6 +97,9 @@ def checklist(connection: Connection, profile: Profile) -> list[Check]:
     if profile.send.expect_acknowledgement and profile.x12:
         done = overview.was_acknowledged(connection, profile.partner)
         checks.insert(2, Check(what="A document was acknowledged", done=done, how="ask the partner for a 997 of the document that was sent"))
+    if not profile.is_live:
+        cases = rehearsals.checklist(connection, partner=profile.partner)
+        checks[-1:-1] = [Check(what=f"Test case {c.case}: {c.what}", done=c.done, how=c.shown_by or c.waived or "send it in testing") for c in cases]
     return checks
 
 

@@ -25,7 +25,7 @@ def show(visit: Visit) -> Answer:
             "waiting": desk.figure("waiting", lambda: today.waiting(connection)),
             "partners": desk.figure("partners", lambda: today.partners(connection, desk.ctx.profiles, now=desk.ctx.now())),
             "kinds": kinds,
-            "work": work_views.work(connection)[:FIRST],
+            "work": work_views.work(connection, limit=FIRST),
             "profiles": desk.ctx.profiles,
         }
         days = desk.memory.figure(

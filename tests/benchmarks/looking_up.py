@@ -50,7 +50,7 @@ def fill(url: str, count: int) -> None:
     sealed = audit.MOST_EVENTS
     while sealed == audit.MOST_EVENTS:
         with database.writing(engine) as connection:
-            sealed = audit.seal(connection, at=now)
+            sealed = audit.seal(connection)
     engine.dispose()
 
 

@@ -1,6 +1,6 @@
 """How fast a file of 944 receipts becomes checked transaction sets, against a bare split of the same file.
 
-Run it as `python tests/benchmarks/x12_receipts.py [megabytes] [--memory]`. All are measured in one run, in turn, processor time, best of nine:
+Run it as `python tests/benchmarks/x12_receipts.py [megabytes] [--memory]`. All are measured in one run, in turn, processor time, three to nine rounds:
 (a) the bare split decodes the stream, cuts it into segments and elements, and holds them as strings, one block at a time;
 (b) `x12.read_sets` checks envelope, counts, order, elements, codes and relations, with positions for every segment;
 (c) the same, with every `Segment` made.
@@ -12,11 +12,13 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gateway.edi import x12
+from tests.benchmarks import measuring
 
 CHUNK = 1 << 16
 HEAD = (
@@ -77,16 +79,9 @@ def read(chunks: Iterable[bytes]) -> int:
 def measure(megabytes: float) -> None:
     chunks = list(make(megabytes))
     size = sum(map(len, chunks)) / 1e6
-    works = {"bare split": bare_split, "checked sets": check, "with segments": read}
-    best = dict.fromkeys(works, 9e9)
-    for _ in range(9):
-        for name, work in works.items():
-            start = time.process_time()
-            work(chunks)
-            best[name] = min(best[name], time.process_time() - start)
-    print(f"file           {size:8.1f} MB, {bare_split(chunks)} segments")
-    for name, seconds in best.items():
-        print(f"{name:14s} {size / seconds:8.1f} MB/s, {best['bare split'] / seconds:5.2f} of the bare split")
+    works = {name: partial(work, chunks) for name, work in (("bare split", bare_split), ("checked sets", check), ("with segments", read))}
+    print(f"file {size:.1f} MB, {bare_split(chunks)} segments")
+    measuring.show(measuring.in_turn(works, rounds=max(3, min(9, round(100 / megabytes)))), size)
     print("reach: checked sets at 0.35 of the bare split")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from gateway.cli import correct as cli_correct
 from gateway.jobs import actions, bulk, corrections
 from gateway.jobs.corrections import Count, NotCorrectableError
 from tests.journeys.steps import announce, come_back, process_in_full
@@ -144,3 +146,17 @@ def test_one_action_on_many_tells_what_each_came_to(stage: Stage) -> None:
     assert [(one.subject, one.ok) for one in done] == [("RA77000001", True), ("RA9", False), ("RA77000004", True)]
     assert "not in the book" in done[1].said
     assert {stage.ra(number).state.value for number in ("RA77000001", "RA77000004")} == {"closed"}
+
+
+def test_the_command_corrects_takes_back_and_refuses_what_it_cannot_read(stage: Stage) -> None:
+    def run(*words: str) -> str:
+        done = CliRunner(env=stage.environment).invoke(cli_correct.correct, [*words, "--reason", "counted again", "--yes"], standalone_mode=False)
+        return done.output if done.exception is None else str(done.exception)
+
+    announce(stage, 77000001)
+    come_back(stage, 77000001, ("TEE-BLK-M", 1), final=False)
+    assert "would correct receipt WR5501 (applied): TEE-BLK-M 1 good → TEE-BLK-M 2 good" in run("1", "TEE-BLK-M=2", "--dry-run")
+    assert "is no count" in run("1", "TEE-BLK-M:2")
+    assert "or --reverse, or --accept" in run("1")
+    assert "corrected receipt WR5501" in run("1", "TEE-BLK-M=2", "HOOD-GRY-M=1")
+    assert stage.calls("process", 77000001) == 1

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from gateway.cli import partner_stage
 from gateway.domain.lifecycle import RaState
 from gateway.jobs import rehearsing
 from gateway.jobs.rehearsing import NotReadyError
@@ -127,3 +130,23 @@ def test_a_live_partners_test_folder_has_no_effect_either(stage: Stage) -> None:
     assert (stage.calls("process"), stage.lines("RA77000001")["TEE-BLK-M"]) == (0, (2, 0, 0, 0))
     stage.receive("RA77000001", ALL_GOOD[77000001], receipt_no="T1001", final=True)
     assert stage.calls("process", 77000001) == 1
+
+
+def test_the_commands_list_waive_and_bring_a_partner_live_by_its_profile(trying: Stage) -> None:
+    def run(command: click.Command, *words: str) -> tuple[object, str]:
+        done = CliRunner(env=trying.environment).invoke(command, list(words), standalone_mode=False)
+        return done.return_value if done.exception is None else type(done.exception), done.output
+
+    try_(trying, "good.edi", "RA77000001", *ALL_GOOD[77000001])
+    assert run(partner_stage.checklist, "atlas")[0] == 2
+    assert run(partner_stage.stage, "ATLAS", "live", "--yes")[0] is NotReadyError
+    for case in rehearsals.CASES:
+        run(partner_stage.waive, "ATLAS", case, "--reason", "known from before")
+    assert run(partner_stage.checklist, "ATLAS")[0] == 0
+    code, said = run(partner_stage.stage, "ATLAS", "live", "--yes")
+    assert (code, "ATLAS is live now (atlas.toml)" in said) == (0, True)
+    assert 'stage = "live"' in (trying.folder / "mappings" / "atlas.toml").read_text()
+
+
+def test_a_profile_without_a_stage_gets_the_line(trying: Stage) -> None:
+    assert partner_stage.with_stage('partner = "X"\nname = "Y"\n', "testing") == 'partner = "X"\nstage = "testing"\nname = "Y"\n'
