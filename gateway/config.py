@@ -517,6 +517,8 @@ def check_together(settings: Settings, profiles: Mapping[str, Profile]) -> list[
         for name in settings.service.partners
         if name not in profiles
     ]
+    if settings.erp.formats and "ERP" in profiles:
+        faults.append(f"{FILE_NAME}: [erp] writes into the outbox of a partner that is called ERP too; give that profile another name")
     sample = settings.merchant.ra_pattern.format(rma="9" * 8) + ("-1" if len(settings.warehouses) > 1 else "")
     for p in profiles.values():
         plain = settings.merchant.ra_pattern.format(rma="9" * 8)

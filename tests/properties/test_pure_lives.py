@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,6 +24,7 @@ from gateway.domain.items import Catalogue, Item
 from gateway.domain.policies import Action, Rule, Rules, Trouble
 from gateway.domain.receiving import Verdict
 
+pytestmark = pytest.mark.timeout(3000)  # a long run lives for many minutes
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 D = Decimal
 ZERO = D("0.00")
@@ -56,9 +58,9 @@ class Life(RuleBasedStateMachine):
         fee=st.sampled_from([ZERO, ZERO, D("7.95")]),
         policy=st.sampled_from(POLICIES),
         unshipped=st.booleans(),
-        arrived=st.booleans(),
+        arrived=st.sampled_from([None, 0, 1]),
     )
-    def open(self, units: list[tuple[str, str]], way: str, fee: Decimal, policy: Policy, unshipped: bool, arrived: bool) -> None:
+    def open(self, units: list[tuple[str, str]], way: str, fee: Decimal, policy: Policy, unshipped: bool, arrived: int | None) -> None:
         self.way, self.fee, self.policy, self.version = way, fee, policy, 1
         self.units = tuple(
             ReturnUnit(line_item_id=str(n), order_line_id=f"L-{sku}", sku=sku, price=PRICES[sku], value=PRICES[sku], destination_id=destination)
@@ -76,8 +78,8 @@ class Life(RuleBasedStateMachine):
         self.credits: dict[str, refunding.Credit] = {}
         self.given_up: dict[tuple[str, str], int] = {}
         self.authorize()
-        if arrived:
-            self.come_in_full()
+        if arrived is not None:
+            self.come(missing=arrived)
             self.decide(waited_out=False)
 
     # what the domain makes of it
@@ -136,11 +138,11 @@ class Life(RuleBasedStateMachine):
         self.version += 1
         self.authorize()
 
-    @rule()
-    def come_in_full(self) -> None:
-        """Everything announced comes, good, in one parcel a warehouse."""
+    @rule(missing=st.sampled_from([0, 0, 1]))
+    def come(self, missing: int) -> None:
+        """Everything announced comes, good, in one parcel a warehouse; or of each line one unit less."""
         for ra in self.ras.values():
-            lines = tuple(ReceiptLine(stated=line.sku, sku=line.sku, good=line.quantity, second=0) for line in ra.lines)
+            lines = tuple(ReceiptLine(stated=line.sku, sku=line.sku, good=line.quantity - missing, second=0) for line in ra.lines)
             number = f"WR{sum(map(len, self.receipts.values()))}"
             receipt = Receipt(partner=ra.partner, receipt_no=number, ra_reference=ra.ra, received_on=date(2026, 11, 24), lines=lines, final=True)
             self.receipts.setdefault(ra.ra, []).append(receipt)
@@ -310,7 +312,7 @@ class Life(RuleBasedStateMachine):
             left_out = money.total(line.skipped_value for line in found.lines)
             credited = found.credit.settled("cash") if found.credit else ZERO
             moved = money.total(move.amount for move in found.moves)
-            assert paid - min(paid, left_out) == credited + moved or found.skipped
+            assert paid - min(paid, left_out) == credited + moved
             assert min(s.amount for s in found.credit.settlements) > 0 if found.credit else True
 
     @invariant()

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -22,6 +23,7 @@ from gateway.simulator.world import KNOWN_RETURNS, open_known_return
 from gateway.views import health
 from tests.stage import HOUR, Stage
 
+pytestmark = pytest.mark.timeout(3000)  # a long run lives for many minutes
 RMAS = sorted(KNOWN_RETURNS)
 ACTIONS = ("process", "flag", "remove")
 FAULTS = ("drop_before", "drop_after_effect", "cut_json", "html", "status")
