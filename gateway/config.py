@@ -156,6 +156,8 @@ class SchedulePart(_Part):
     upkeep: str = ""
     tell: str = ""
     purge: str = ""
+    compare_stock: str = ""
+    export_to_erp: str = ""
 
     @field_validator("*")
     @classmethod

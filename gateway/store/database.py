@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +191,12 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _dialect(connection: Connection) -> Any:
+    return _statements(connection.dialect.name)
+
+
+def _statements(dialect: str) -> Any:
     """The statements of the database in use; the other dialect is not imported, which takes a tenth of a second."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql
 
         return postgresql
@@ -223,11 +227,15 @@ def clear(engine: Engine) -> None:
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
     """Insert a row unless one with the same unique key is there; its key when inserted, None when not."""
-    dialect = _dialect(connection)
-    key = next(iter(table.primary_key.columns))
-    statement = dialect.insert(table).values(**row).on_conflict_do_nothing().returning(key)
-    found = connection.execute(statement).first()
+    found = connection.execute(_insertion(connection.dialect.name, table), dict(row)).first()
     return None if found is None else found[0]
+
+
+@cache
+def _insertion(dialect: str, table: Table) -> Any:
+    """The statement of `insert_new`, made once for a table: making it costs as much as running it."""
+    key = next(iter(table.primary_key.columns))
+    return _statements(dialect).insert(table).on_conflict_do_nothing().returning(key)
 
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, select, update
 from gateway.store import audit, database
 from gateway.store.schema import alerts, events, job_runs, positions, schedule, tasks
 
+INSERTION = events.insert()
+
 
 def note(  # noqa: PLR0913 - an event names all it belongs to
     connection: Connection,
@@ -40,7 +42,7 @@ def note(  # noqa: PLR0913 - an event names all it belongs to
         "text": text,
         "facts": database.pack(facts or {}),
     }
-    connection.execute(events.insert().values(**row, digest=audit.digest_of(row)))
+    connection.execute(INSERTION, row | {"digest": audit.digest_of(row)})
 
 
 def note_once(connection: Connection, word: str, text: str, *, at: datetime, rma: str) -> None:

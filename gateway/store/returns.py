@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
@@ -195,15 +195,19 @@ def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | N
     return _held_authorization(row) if row else None
 
 
+NAMED = select(authorizations).where(or_(authorizations.c.ra == bindparam("written"), func.upper(authorizations.c.ra) == bindparam("plain")))
+NAMED_OF_PARTNER = NAMED.where(authorizations.c.partner == bindparam("partner"))
+
+
 def find_authorization(connection: Connection, *, partner: str | None, references: Sequence[str]) -> HeldAuthorization | None:
     """The RA, of one partner or (None) of any, that one of the references names: as written, or without `#` and blanks and in capitals."""
     for text in references:
         plain = text.strip().lstrip("#").upper()
         if not plain:
             continue
-        wanted = or_(authorizations.c.ra == text.strip(), func.upper(authorizations.c.ra) == plain)
-        theirs = [authorizations.c.partner == partner] if partner else []
-        row = database.row(connection, database.lock_row(connection, select(authorizations).where(wanted, *theirs)))
+        named = {"written": text.strip(), "plain": plain} | ({"partner": partner} if partner else {})
+        found = connection.execute(database.lock_row(connection, NAMED_OF_PARTNER if partner else NAMED), named).mappings().first()
+        row = dict(found) if found else None
         if row:
             return _held_authorization(row)
     return None

@@ -182,3 +182,11 @@ def test_the_lock_names_its_holder(tmp_path: Path) -> None:
 def test_a_period_counts_from_when_the_slot_was_taken(stage: Stage) -> None:
     now = stage.ctx.now()
     assert service(stage).next_slot("Upkeep", now) == now + timedelta(hours=1)
+
+
+def test_every_scheduled_job_has_a_period_and_may_have_a_cron_expression() -> None:
+    from gateway.cli.service import JOBS
+
+    assert set(JOBS) == set(SCHEDULED)
+    assert set(JOBS.values()) <= set(config.Periods.model_fields)
+    assert set(JOBS.values()) <= set(config.SchedulePart.model_fields)
