@@ -11,9 +11,13 @@ PARTNER_COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("gateway.cli.partner_look", "One partner: identifiers, documents, folders, server, what lies where."),
     "test-connection": ("gateway.cli.partner_server", "Try a partner's SFTP server step by step; shows the host key to pin."),
     "sync": ("gateway.cli.partner_server", "Carry a partner's files to and from its server now."),
+    "add": ("gateway.cli.partner_setup", "Set a new partner up by answering questions."),
+    "propose": ("gateway.cli.partner_mapping", "From sample files, propose what their columns mean."),
+    "preview-mapping": ("gateway.cli.partner_mapping", "A sample beside what the profile makes of it, with what is left over."),
+    "samples": ("gateway.cli.partner_setup", "Write the sample files of the checklist for a partner."),
     "checklist": ("gateway.cli.partner_stage", "What a partner in testing has shown, and what it must still show."),
     "waive": ("gateway.cli.partner_stage", "Let a partner go live without a case."),
-    "stage": ("gateway.cli.partner_stage", "Bring a partner to testing, or live."),
+    "stage": ("gateway.cli.partner_stage", "Bring a partner to another stage: setup, testing, ready, live."),
 }
 
 

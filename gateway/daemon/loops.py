@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 from cronsim import CronSim
+from sqlalchemy import Connection
 
 from gateway.daemon.holding import Holding
 from gateway.folders import FolderTroubleError
@@ -133,19 +135,22 @@ def schedule(service: Service) -> None:
     for name in list(SCHEDULED):
         if service.stopping.is_set():
             return
-        if _take_slot(service, name):
-            run_alone(service.ctx, name, owner=service.owner, lease_seconds=service.lease_seconds)
-            service.work.set()
+        run_due(service, name)
     service.stopping.wait(LOOK_SECONDS)
 
 
-def _take_slot(service: Service, name: str) -> bool:
-    now = service.ctx.now()
-    with database.reading(service.ctx.engine) as connection:
+def run_due(service: Service, name: str) -> None:
+    """Run a job whose slot has come, unless another process takes it."""
+    ctx, now = service.ctx, service.ctx.now()
+    with database.reading(ctx.engine) as connection:
         if name not in events.due_jobs(connection, now=now):
-            return False
-    with database.writing(service.ctx.engine) as connection:
+            return
+
+    def slot(connection: Connection) -> bool:
         return events.take_slot(connection, name, now=now, next_at=service.next_slot(name, now))
+
+    run_alone(ctx, name, owner=service.owner, lease_seconds=service.lease_seconds, slot=slot)
+    service.work.set()
 
 
 def plan(service: Service) -> None:
@@ -194,25 +199,28 @@ def watch(ctx: Context, wake: threading.Event) -> list[Any]:
     """Wake the sweep on file events; where the system offers none, the periodic scan does it alone."""
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
+    from watchdog.observers.polling import PollingObserver
 
     class Wake(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
             if event.event_type in ("created", "moved", "closed", "modified"):
                 wake.set()
 
-    observer = Observer()
-    for folder in ctx.folders.values():
-        for inbox in folder.inboxes.values():
-            try:
-                observer.schedule(Wake(), str(inbox), recursive=False)
-            except OSError as fault:
-                ctx.log.warning("watch.unavailable", extra={"folder": str(inbox), "why": fault.strerror})
+    observers: dict[str, Any] = {"events": Observer(), "polling": PollingObserver()}
+    for partner, folder in ctx.folders.items():
+        watch_by = ctx.profiles[partner].folders.watch
+        for inbox in folder.inboxes.values() if watch_by in observers else ():
+            _try_watch(ctx, partial(observers[watch_by].schedule, Wake(), str(inbox), recursive=False), str(inbox))
+    return [observer for observer in observers.values() if observer.emitters and _try_watch(ctx, observer.start, "every inbox")]
+
+
+def _try_watch(ctx: Context, start: Callable[[], object], what: str) -> bool:
     try:
-        observer.start()
+        start()
     except OSError as fault:
-        ctx.log.warning("watch.unavailable", extra={"why": fault.strerror})
-        return []
-    return [observer]
+        ctx.log.warning("watch.unavailable", extra={"folder": what, "why": fault.strerror})
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,6 @@ def test_an_upload_goes_on_after_a_break(server: Server, make_exchange: Callable
     assert names(exchange.to_them) == ["big.edi"]
     assert wire.cuts == 1
     assert seen[0] > there - 65536  # it went on where it was
-    assert there > 0 or cut < 300_000
 
 
 @pytest.mark.parametrize("cut", [200_000, 1_500_000, 2_990_000])
@@ -192,7 +191,6 @@ def test_a_download_goes_on_after_a_break(server: Server, make_exchange: Callabl
     assert (exchange.inbox / "big.edi").read_bytes() == body()
     assert (names(exchange.inbox), names(exchange.to_us)) == (["big.edi"], [])
     assert seen[0] > there - 65536  # it went on where it was
-    assert there > 0 or cut < 300_000
 
 
 @pytest.mark.parametrize("cut", range(3_000, 12_000, 450))
