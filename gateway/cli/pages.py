@@ -10,6 +10,7 @@ from gateway import config
 from gateway.daemon import lock
 from gateway.jobs.context import Context
 from gateway.views import health
+from gateway.views.aging import Limits
 from gateway.web.desk import Desk, Setting
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -29,6 +30,7 @@ def make_desk(workspace: config.Workspace, ctx: Context) -> Desk:
         shopify_secret=workspace.secret(settings.shopify.webhook_secret),
         shop_domain=shop_domain(settings.shopify.base_url),
         settings=tuple(_settings(workspace)),
+        limits=Limits(**settings.aging.model_dump()),
         check=lambda: _faults(workspace),
     )
 

@@ -10,6 +10,8 @@ from sqlalchemy import Column, Connection, func, select
 
 from gateway.store import database
 from gateway.store.schema import (
+    IS_HELD,
+    IS_WAITING,
     alerts,
     authorization_lines,
     authorizations,
@@ -18,6 +20,7 @@ from gateway.store.schema import (
     file_documents,
     files,
     receipts,
+    refund_lines,
     refunds,
     returns,
     stock_exports,
@@ -41,14 +44,13 @@ def stand_of_states(connection: Connection, states: Sequence[str]) -> dict[str, 
 
 def held_returns(connection: Connection) -> tuple[int, str]:
     """How many returns wait for a mapping, and since when."""
-    count, oldest = connection.execute(select(func.count(), func.min(returns.c.imported_at)).where(returns.c.hold_key > "")).one()
+    count, oldest = connection.execute(select(func.count(), func.min(returns.c.imported_at)).where(IS_HELD)).one()
     return count, oldest or ""
 
 
 def unknown_parcels(connection: Connection) -> tuple[int, str]:
     """How many receipts wait for their RA, and since when."""
-    waiting = receipts.c.state.in_(["waiting", "unmatched"])
-    count, oldest = connection.execute(select(func.count(), func.min(receipts.c.arrived_at)).where(waiting)).one()
+    count, oldest = connection.execute(select(func.count(), func.min(receipts.c.arrived_at)).where(IS_WAITING)).one()
     return count, oldest or ""
 
 
@@ -94,12 +96,12 @@ def not_received(connection: Connection, *, states: Sequence[str], sent_before: 
 
 
 def value_by_partner(connection: Connection, *, states: Sequence[str], before: datetime, by_sent: bool) -> list[Row]:
-    """RAs in a state that were sent (or made) before an instant: count and value by partner and currency."""
+    """RAs in a state that were sent (or made) before an instant: state, partner, currency, count, value and the oldest; from one index."""
     since = authorizations.c.sent_at if by_sent else authorizations.c.created_at
-    columns = (authorizations.c.partner, authorizations.c.currency)
+    columns = (authorizations.c.state, authorizations.c.partner, authorizations.c.currency)
     figures = (func.count().label("count"), func.sum(authorizations.c.value_cents).label("cents"), func.min(since).label("oldest"))
     statement = select(*columns, *figures).where(authorizations.c.state.in_(states), since <= database.instant(before))
-    return database.rows(connection, statement.group_by(*columns).order_by(*columns))
+    return database.rows(connection, statement.group_by(*columns))
 
 
 def came_without_credit(connection: Connection, *, states: Sequence[str], limit: int) -> list[Row]:
@@ -109,26 +111,29 @@ def came_without_credit(connection: Connection, *, states: Sequence[str], limit:
     return database.rows(connection, select(*columns).where(*came).order_by(authorizations.c.first_receipt_at).limit(limit))
 
 
-def short_lines_with_refund(connection: Connection, *, limit: int) -> list[Row]:
-    """RA lines of which units have not come, on returns that have an imported refund."""
+def credited_beyond_receipts(connection: Connection, *, limit: int) -> list[Row]:
+    """RA lines of which fewer units came than were credited."""
     line = authorization_lines.c
     columns = (line.ra, line.sku, line.expected, line.good, line.second, line.not_returned, authorizations.c.rma, authorizations.c.state)
+    of_return = (refunds.c.rma == authorizations.c.rma, refunds.c.status == "imported", refund_lines.c.sku == line.sku)
+    units = select(func.sum(refund_lines.c.imported)).join(refunds, refunds.c.refund_id == refund_lines.c.refund_id).where(*of_return)
+    credited = units.correlate(authorization_lines, authorizations).scalar_subquery()
     joined = authorization_lines.join(authorizations, authorizations.c.ra == line.ra)
-    refunded = select(refunds.c.refund_id).where(refunds.c.rma == authorizations.c.rma, refunds.c.status == "imported").exists()
-    statement = select(*columns).select_from(joined).where(line.good + line.second < line.expected, refunded)
-    return database.rows(connection, statement.order_by(line.ra).limit(limit))
+    statement = select(*columns, credited.label("credited")).select_from(joined)
+    short = line.good + line.second < line.expected  # word by word the condition of ix_authorization_lines_short
+    return database.rows(connection, statement.where(short, credited > line.good + line.second).limit(limit))
 
 
-def outcomes_of(connection: Connection, partner: str) -> dict[str, int]:
-    """A partner's inbound files by outcome."""
-    return outcomes_between(connection, partner, None, None)
+def was_applied(connection: Connection, partner: str) -> bool:
+    """Whether a file of a partner was ever used."""
+    used = (files.c.direction == "in", files.c.partner == partner, files.c.outcome == "applied")
+    return connection.execute(select(files.c.id).where(*used).limit(1)).first() is not None
 
 
-def outcomes_between(connection: Connection, partner: str, start: datetime | None, end: datetime | None) -> dict[str, int]:
+def outcomes_between(connection: Connection, partner: str, start: datetime, end: datetime) -> dict[str, int]:
     """A partner's inbound files by outcome, between two instants."""
     where = [files.c.direction == "in", files.c.partner == partner]
-    where += [files.c.arrived_at >= database.instant(start)] if start else []
-    where += [files.c.arrived_at < database.instant(end)] if end else []
+    where += [files.c.arrived_at >= database.instant(start), files.c.arrived_at < database.instant(end)]
     statement = select(files.c.outcome, func.count()).where(*where).group_by(files.c.outcome)
     return {outcome: count for outcome, count in connection.execute(statement)}
 

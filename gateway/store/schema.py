@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -65,6 +66,7 @@ authorizations = _table(
     Column("first_receipt_at", String(40), index=True),
     Column("wait_until", String(40), index=True),
     Index("ix_authorizations_state", "state", "created_at", "ra"),
+    Index("ix_authorizations_standing", "state", "partner", "currency", "sent_at", "created_at", "value_cents"),
 )
 tracking_numbers = _table(
     "tracking_numbers",
@@ -98,7 +100,7 @@ receipts = _table(
     Column("ra_reference", String(80), nullable=False),
     Column("state", String(24), nullable=False, index=True),
     Column("reason", Text, nullable=False, default=""),
-    Column("file_id", Id, ForeignKey("files.id")),
+    Column("file_id", Id, ForeignKey("files.id"), index=True),
     Column("document", Text, nullable=False),
     Column("received_on", String(10), nullable=False),
     Column("arrived_at", String(40), nullable=False, index=True),
@@ -121,6 +123,11 @@ partner_stock = _table(
     Column("position", String(80), nullable=False, default=""),
     Index("ix_partner_stock", "partner", "reported_on"),
 )
+# What waits is little of much: an index of its own for each, used where a statement repeats its condition word by word (`IS_HELD`, `IS_WAITING`).
+IS_HELD = returns.c.hold_key > literal_column("''")
+IS_WAITING = receipts.c.state.in_([literal_column("'waiting'"), literal_column("'unmatched'")])
+Index("ix_returns_held", returns.c.rma, sqlite_where=IS_HELD, postgresql_where=IS_HELD)
+Index("ix_receipts_waiting", receipts.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
 decisions = _table(
     "decisions",
     Column("rma", String(64), ForeignKey("returns.rma"), primary_key=True),
@@ -261,6 +268,7 @@ refunds = _table(
     Column("imported_at", String(40), index=True),
     Column("seen_at", String(40), nullable=False),
     Index("ix_refunds_seen", "seen_at", "refund_id"),
+    Index("ix_refunds_result", "status", "seen_at", "refund_id"),
 )
 refund_lines = _table(
     "refund_lines",

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import RaState as S
 from gateway.store import database, listing, overview, returns
+from gateway.views.aging import Limits
 
-AMBER_DAYS, RED_DAYS = 14, 28
 FLAGGED = "flagged"
 LIMIT = 100
 NEXT_STEP = {
@@ -114,16 +114,16 @@ def _flagged(connection: Connection, limit: int) -> list[WorkItem]:
     return found
 
 
-def aging(connection: Connection, *, now: datetime) -> dict[str, Any]:
+def aging(connection: Connection, *, now: datetime, limits: Limits) -> dict[str, Any]:
     """RAs that stand where they should not stand for long (R-153): not received (amber, red), and the earlier and later steps."""
     waiting = (S.SENT, S.ACKNOWLEDGED)
-    late = overview.not_received(connection, states=waiting, sent_before=now - timedelta(days=AMBER_DAYS), limit=LIMIT)
-    red_before = now - timedelta(days=RED_DAYS)
+    late = overview.not_received(connection, states=waiting, sent_before=now - timedelta(days=limits.amber_days), limit=LIMIT)
+    red_before = now - timedelta(days=limits.red_days)
     steps = (
         ("made, not sent", (S.IMPORTED, S.QUEUED, S.HELD), False, timedelta(hours=1)),
         ("sent, not acknowledged", (S.SENT,), True, timedelta(days=1)),
-        (f"not received for {AMBER_DAYS} days", waiting, True, timedelta(days=AMBER_DAYS)),
-        (f"not received for {RED_DAYS} days", waiting, True, timedelta(days=RED_DAYS)),
+        (f"not received for {limits.amber_days:g} days", waiting, True, timedelta(days=limits.amber_days)),
+        (f"not received for {limits.red_days:g} days", waiting, True, timedelta(days=limits.red_days)),
         ("partly received", (S.PARTLY_RECEIVED,), True, timedelta(days=1)),
         ("received, not decided", (S.RECEIVED,), True, timedelta(hours=1)),
         ("decided, not confirmed by Loop", (S.PROCESS_REQUESTED,), True, timedelta(hours=1)),
@@ -132,7 +132,20 @@ def aging(connection: Connection, *, now: datetime) -> dict[str, Any]:
     return {
         "late": [row | {"red": database.moment(row["sent_at"]) <= red_before} for row in late],
         "steps": [
-            {"name": name, "states": states, "rows": overview.value_by_partner(connection, states=states, before=now - least, by_sent=by_sent)}
+            {
+                "name": name,
+                "states": states,
+                "rows": _together(overview.value_by_partner(connection, states=states, before=now - least, by_sent=by_sent)),
+            }
             for name, states, by_sent, least in steps
         ],
     }
+
+
+def _together(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Figures of several states as one for each partner and currency."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        one = found.setdefault((row["partner"], row["currency"]), row | {"count": 0, "cents": 0})
+        one |= {"count": one["count"] + row["count"], "cents": one["cents"] + row["cents"], "oldest": min(one["oldest"], row["oldest"])}
+    return [found[key] for key in sorted(found)]

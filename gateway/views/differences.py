@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import RaState as S
-from gateway.store import ledger, overview
+from gateway.store import overview
 
 LIMIT = 100
 CAME_NOT_CREDITED = (S.PARTLY_RECEIVED, S.RECEIVED, S.PROCESS_REQUESTED, S.FLAGGED, S.PROCESSED)
@@ -17,10 +17,5 @@ def unmet(connection: Connection, *, credited: bool) -> list[dict[str, Any]]:
     """RA lines credited beyond what came, or RAs of which something came and nothing was credited; longest first."""
     if not credited:
         return overview.came_without_credit(connection, states=CAME_NOT_CREDITED, limit=LIMIT)
-    found = []
-    for row in overview.short_lines_with_refund(connection, limit=LIMIT * 5):
-        units = ledger.credited_for(connection, row["rma"]).get(row["sku"], 0)
-        came = row["good"] + row["second"]
-        if units > came:
-            found.append(row | {"credited": units, "came": came})
-    return found[:LIMIT]
+    rows = overview.credited_beyond_receipts(connection, limit=LIMIT)
+    return [row | {"came": row["good"] + row["second"]} for row in sorted(rows, key=lambda row: row["ra"])]

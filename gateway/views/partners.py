@@ -19,8 +19,23 @@ DOCUMENTS = {
     "856": "an X12 856 (ship notice)",
     "943": "an X12 943 (stock transfer)",
     "180": "an X12 180 (return authorization)",
+    "desadv": "an EDIFACT DESADV",
+    "retann": "an EDIFACT RETANN",
     "csv": "a CSV file",
+    "fixed": "a file of fixed columns",
+    "xlsx": "an XLSX sheet",
 }
+
+
+RECEIPTS = {
+    "x12_861": "Receipts come as X12 861 too.",
+    "x12_180": "Receipts come as X12 180 too.",
+    "recadv": "Receipts come as EDIFACT RECADV.",
+    "fixed_receipt": "Receipts come in fixed columns.",
+    "xlsx_receipt": "Receipts come as XLSX.",
+    "stock": "The partner reports its stock, which is compared with the ledger.",
+}
+DAY_NAMES = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +93,35 @@ def _receiving(profile: Profile) -> Iterable[str]:
         yield "The same receipt number with other lines replaces the first."
     else:
         yield "The same receipt number with other lines waits for a person."
+    yield from (words for key, words in RECEIPTS.items() if getattr(receive, key))
     if profile.cross_references:
         yield f"{len(profile.cross_references)} of their item numbers are mapped to our SKUs."
+
+
+def calendar_in_words(profile: Profile) -> list[str]:
+    """When a partner works, and after how long without a file someone is told."""
+    calendar = profile.calendar
+    days = "every day" if len(calendar.working_days) == len(DAY_NAMES) else ", ".join(DAY_NAMES[day] for day in calendar.working_days)
+    closed = ", ".join(f"{day:%d %b %Y}" for day in calendar.holidays)
+    return [
+        f"It works {days}, {calendar.hours}, in {calendar.zone}" + (f"; not on {closed}." if closed else "."),
+        f"An alert is raised after {calendar.quiet_after_hours:g} of these hours without a file.",
+    ]
 
 
 def checklist(connection: Connection, profile: Profile) -> list[Check]:
     """What has been proven with a partner, from the book."""
     sent = overview.last_file(connection, partner=profile.partner, direction="out")
     come = overview.last_file(connection, partner=profile.partner, direction="in")
-    seen = overview.outcomes_of(connection, profile.partner)
     checks = [
         Check(what="The profile is complete", done=True, how="checked as a whole at every start"),
         Check(what="A document was sent", done=sent is not None, how="release an RA for one of its warehouses"),
         Check(what="A file of the partner came", done=come is not None, how="ask the partner for a test file, or drop one under Files"),
-        Check(what="A receipt was applied", done=bool(seen.get("applied")), how="look at the reason of the last file that was not used"),
+        Check(
+            what="A receipt was applied",
+            done=overview.was_applied(connection, profile.partner),
+            how="look at the reason of the last file that was not used",
+        ),
         Check(what="The partner is live", done=profile.stage == "live", how=f'stage is "{profile.stage}" in mappings/'),
     ]
     if profile.send.expect_acknowledgement and profile.x12:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from gateway.jobs.context import Context
 from gateway.store import database
+from gateway.views.aging import Limits
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class Desk:
     shopify_secret: str = ""
     shop_domain: str = ""
     settings: tuple[Setting, ...] = ()
+    limits: Limits = field(default_factory=Limits)
     check: Callable[[], list[str]] = list
     figure_seconds: float = 5.0
     memory: Memory = field(default_factory=Memory)

@@ -62,4 +62,4 @@ def _question(visit: Visit, chosen: dict[str, str]) -> Question:
     except ValueError as fault:
         raise NoDayError from fault
     calendars = {name: profile.calendar.business for name, profile in desk.ctx.profiles.items()}
-    return Question(now=desk.ctx.now(), start=start, end=last + timedelta(days=1), calendars=calendars)
+    return Question(now=desk.ctx.now(), start=start, end=last + timedelta(days=1), limits=desk.limits, calendars=calendars)

@@ -14,6 +14,8 @@ from gateway.views.cases import NothingFoundError
 from gateway.web.guard import Answer, Visit
 from gateway.web.returns import more_of
 
+MACHINES = frozenset({"gateway", "loop", "shopify"})
+
 
 def partners(visit: Visit) -> Answer:
     """Every partner."""
@@ -30,7 +32,9 @@ def partner(visit: Visit, name: str) -> Answer:
     with visit.desk.reading() as connection:
         checks = views.checklist(connection, profile)
         weeks = views.scorecard(connection, name, now=visit.desk.ctx.now())
-    return visit.show("partner.html", profile=profile, words=views.in_words(profile), checks=checks, weeks=weeks)
+    return visit.show(
+        "partner.html", profile=profile, words=views.in_words(profile), calendar=views.calendar_in_words(profile), checks=checks, weeks=weeks
+    )
 
 
 def jobs(visit: Visit) -> Answer:
@@ -46,8 +50,10 @@ def jobs(visit: Visit) -> Answer:
 def audit(visit: Visit) -> Answer:
     """Who did what, when and why; newest first."""
     people_only = request.args.get("who") == "people"
+    machines = MACHINES | {name.lower() for name in visit.desk.ctx.profiles}
     with visit.desk.reading() as connection:
-        page = listing.list_events(connection, by_people=people_only, actor=request.args.get("actor") or None, after=request.args.get("after", ""))
+        actors = [name for name in listing.list_actors(connection) if name.lower() not in machines] if people_only else None
+        page = listing.list_events(connection, actors=actors, after=request.args.get("after", ""))
     return visit.show("audit.html", page=page, people_only=people_only, more=more_of(page.after))
 
 

@@ -86,5 +86,5 @@ def aging(visit: Visit) -> Answer:
     """What grows old."""
     desk_ = visit.desk
     with desk_.reading() as connection:
-        found = desk_.figure("aging", lambda: views.aging(connection, now=desk_.ctx.now()))
-    return visit.show("aging.html", late=found["late"], steps=found["steps"], amber=views.AMBER_DAYS, red=views.RED_DAYS)
+        found = desk_.figure("aging", lambda: views.aging(connection, now=desk_.ctx.now(), limits=desk_.limits))
+    return visit.show("aging.html", late=found["late"], steps=found["steps"], limits=desk_.limits)

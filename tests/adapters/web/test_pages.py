@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from gateway.store import database, events
 from gateway.views import cases, desk
+from gateway.views.aging import Limits
 from tests.adapters.web.conftest import SignIn
 from tests.adapters.web.test_guard import form_key
 from tests.browser.scene import DAY
@@ -45,7 +46,7 @@ def test_a121_what_is_not_received_turns_amber_and_red(stage: Stage, sign_in: Si
     for days, red in ((15, False), (29, True)):
         stage.clock.advance((days - (0 if days == 15 else 15)) * DAY)
         with database.reading(stage.ctx.engine) as connection:
-            late = desk.aging(connection, now=stage.ctx.now())["late"]
+            late = desk.aging(connection, now=stage.ctx.now(), limits=Limits())["late"]
         assert [(row["ra"], row["value_cents"], row["red"]) for row in late] == [("RA77000001", 14040, red)]
 
 
