@@ -93,24 +93,33 @@ def show_prospect(prospect: Prospect, *, as_json: bool) -> None:
 @click.command()
 @click.argument("ra", required=False)
 @click.option("--partner", help="All documents sent to this partner …")
-@click.option("--since", callback=day, help="… since this day (UTC); `yesterday` is understood.")
+@click.option("--since", "--from", "since", callback=day, help="… since this day (UTC); `yesterday` is understood …")
+@click.option("--to", "until", callback=day, help="… and before this one.")
 @with_dry_run
 @with_yes
 @with_config
 @with_json
 def resend(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    ra: str | None, partner: str | None, since: datetime | None, dry_run: bool, yes: bool, config_path: str | None, as_json: bool
+    ra: str | None,
+    partner: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    dry_run: bool,
+    yes: bool,
+    config_path: str | None,
+    as_json: bool,
 ) -> int:
-    """Send the document of an RA again, or all of a partner since a day: the same bytes under a new name.
+    """Send the document of an RA again, or all of a partner of a range of time: the same bytes under a new name.
 
     \b
     Example:  gateway resend RA77000001
               gateway resend --partner ATLAS --since yesterday --yes
+              gateway resend --partner ATLAS --from 2026-11-01 --to 2026-11-03 --dry-run
     """
     if bool(ra) == bool(partner):
         raise click.UsageError("name an RA, or --partner with --since")
     with at_work(config_path) as (ctx, work_off):
-        chosen = actions.find_resendable(ctx, ra=ra, partner=partner, since=since)
+        chosen = actions.find_resendable(ctx, ra=ra, partner=partner, since=since, until=until)
         names = [f.name for f in chosen]
         if not dry_run and chosen:
             confirm(f"Send {len(chosen)} file(s) again: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}?", yes=yes)

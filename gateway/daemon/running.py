@@ -16,7 +16,7 @@ from types import FrameType
 from gateway.daemon import notify
 from gateway.daemon.holding import Holding
 from gateway.daemon.loops import LOOK_SECONDS, LOOPS, STUCK_SECONDS, Loop, Service, plan, take, watch
-from gateway.daemon.syncing import sync_all
+from gateway.daemon.syncing import sync_all, sync_once
 from gateway.errors import GatewayError, TemporaryError
 from gateway.jobs import SCHEDULED
 from gateway.jobs.context import Context, Tally
@@ -130,12 +130,15 @@ def run_once(ctx: Context, *, owner: str, stopping: threading.Event, lease_secon
     worker = Worker(ctx=ctx, owner=owner, lease_seconds=lease_seconds, partners=holding.partners())
     ran: list[tuple[str, Tally]] = []
     settle = max((folder.settle_seconds for folder in ctx.folders.values()), default=0.0)
+    sync_once(ctx, owner=owner, partners=holding.partners(), stopping=stopping)
     _settle_and_take(holding, worker, settle, stopping)
     for name in SCHEDULED:
         if stopping.is_set():
             break
         ran.append((name, run_alone(ctx, name, owner=owner, lease_seconds=lease_seconds)))
         worker.drain(stop=stopping.is_set)
+    sync_once(ctx, owner=owner, partners=holding.partners(), stopping=stopping)
+    worker.drain(stop=stopping.is_set)
     give_back(ctx, owner=owner)
     return ran
 
@@ -145,9 +148,10 @@ def _settle_and_take(holding: Holding, worker: Worker, settle: float, stopping: 
     folders = worker.ctx.folders
     end = time.monotonic() + settle + LOOK_SECONDS
     while not stopping.is_set():
-        for partner in holding.partners():
-            take(holding.context(partner), partner)
+        took = sum(take(holding.context(partner), partner) for partner in holding.partners())
         worker.drain(stop=stopping.is_set)
+        if took:
+            continue  # a partner's limits let only some through at a time
         if time.monotonic() >= end or not any(folders[name].waiting_to_settle() for name in holding.partners()):
             return
         stopping.wait(LOOK_SECONDS)

@@ -6,13 +6,14 @@ After trouble the pauses grow, up to the longest retry wait; a file that appears
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 from gateway.daemon.loops import LOOK_SECONDS, Service
 from gateway.errors import GatewayError
 from gateway.folders import FolderTroubleError, exchange
-from gateway.jobs import sync
 from gateway.jobs.carrying import Sync
 from gateway.jobs.context import Context
+from gateway.jobs.sync import sync_partner, tell
 
 
 def sync_all(service: Service) -> None:
@@ -29,10 +30,14 @@ def _keep(service: Service, partner: str) -> None:
     ctx, failures = service.ctx, 0
     state = Sync(ctx=ctx, partner=partner, owner=f"{service.owner}/sftp", lease_seconds=service.lease_seconds, stop=service.stopping.is_set)
     while not service.stopping.is_set():
+        if partner not in service.holding.partners():
+            state.close()
+            service.stopping.wait(1.0)
+            continue
         trouble = one_pass(state)
         if service.stopping.is_set():
             break
-        sync.tell(ctx, partner, trouble)
+        tell(ctx, partner, trouble)
         failures = failures + 1 if trouble else 0
         if trouble:
             ctx.log.warning("sync.trouble", extra={"partner": partner, "why": trouble})
@@ -42,10 +47,22 @@ def _keep(service: Service, partner: str) -> None:
     state.close()
 
 
+def sync_once(ctx: Context, *, owner: str, partners: Collection[str], stopping: threading.Event) -> None:
+    """A pass for each partner with a server, and more while files there settle; for schedulers."""
+    for partner in [name for name in ctx.servers if name in partners]:
+        state = Sync(ctx=ctx, partner=partner, owner=f"{owner}/sftp", stop=stopping.is_set)
+        trouble = one_pass(state)
+        while not trouble and state.settling and not stopping.wait(LOOK_SECONDS):
+            trouble = one_pass(state)
+        if not stopping.is_set():
+            tell(ctx, partner, trouble)
+        state.close()
+
+
 def one_pass(state: Sync) -> str:
     """One pass; what troubled it, in words. An unexpected error is logged in full and stops only this pass."""
     try:
-        tally = sync.sync_partner(state)
+        tally = sync_partner(state)
     except GatewayError as error:
         return error.message
     except Exception as error:

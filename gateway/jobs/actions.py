@@ -151,15 +151,15 @@ def _take_again(ctx: Context, file_id: int, *, accept_control: bool, actor: str)
         workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now())
 
 
-def find_resendable(ctx: Context, *, ra: str | None, partner: str | None, since: datetime | None) -> list[File]:
-    """The delivered documents that a resend would send again: of an RA, or of a partner since a time."""
+def find_resendable(ctx: Context, *, ra: str | None, partner: str | None, since: datetime | None, until: datetime | None = None) -> list[File]:
+    """The delivered documents that a resend would send again: of an RA, or of a partner in a range of time."""
     with database.reading(ctx.engine) as connection:
         if ra:
             wanted = {row["file_id"] for row in files.documents_for(connection, ra)}
             found = [f for f in (files.load(connection, number) for number in sorted(wanted)) if f]
             newest = [f for f in found if f.resend_of is None][-1:]
             return newest
-        return files.sent_since(connection, partner=partner, since=since or ctx.now())
+        return files.sent_since(connection, partner=partner, since=since or ctx.now(), until=until)
 
 
 def resend(ctx: Context, *, chosen: Sequence[File], actor: str) -> list[str]:

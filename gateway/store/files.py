@@ -95,7 +95,7 @@ def same_content(connection: Connection, *, partner: str, sha256: str, before: i
 
 
 def same_control(connection: Connection, *, partner: str, sender: str, control: str, before: int) -> File | None:
-    """An earlier used file of a partner whose interchange has this control number."""
+    """The last earlier used file of a partner whose interchange has this control number."""
     where = (
         files.c.direction == "in",
         files.c.partner == partner,
@@ -105,7 +105,7 @@ def same_control(connection: Connection, *, partner: str, sender: str, control: 
         files.c.outcome.in_(["applied", "partial"]),
     )
     found = list_files(connection, *where)
-    return found[0] if found else None
+    return found[-1] if found else None
 
 
 def claimed_as(connection: Connection, *, partner: str, place: str) -> File | None:
@@ -114,9 +114,10 @@ def claimed_as(connection: Connection, *, partner: str, place: str) -> File | No
     return found[0] if found else None
 
 
-def sent_since(connection: Connection, *, partner: str | None, since: datetime) -> list[File]:
-    """Original documents delivered to a partner since a time, without our acknowledgements."""
+def sent_since(connection: Connection, *, partner: str | None, since: datetime, until: datetime | None = None) -> list[File]:
+    """Original documents delivered to a partner since a time (and before another), without our acknowledgements."""
     where = [files.c.direction == "out", files.c.state == "delivered", files.c.resend_of.is_(None), files.c.settled_at >= database.instant(since)]
+    where += [files.c.settled_at < database.instant(until)] if until else []
     with_ra = select(file_documents.c.file_id).where(file_documents.c.ra.is_not(None))
     return list_files(connection, *where, files.c.id.in_(with_ra), *([files.c.partner == partner] if partner else []))
 

@@ -13,7 +13,8 @@ from gateway.simulator.partner import Receipt, make_944
 from gateway.simulator.world import open_known_return
 from gateway.store import database, returns
 from gateway.views import cases
-from tests.stage import Stage
+from tests.journeys.steps import announce
+from tests.stage import HOUR, Stage
 
 
 def hashes(paths: list[Path]) -> list[str]:
@@ -182,3 +183,14 @@ def test_a_receipt_of_several_days_is_told_with_its_files(stage: Stage) -> None:
         said = " ".join(cases.explain(connection, "77000003"))
     assert 'under the rule "short → flag", because 2 of 3 units came: CAP-NVY-OS short 1 of 1, value 27.00' in said
     assert "Receipt WR5503 (file ATLAS_944_" in said
+
+
+def test_it_offers_the_documents_of_a_range_of_time(stage: Stage) -> None:
+    start = stage.ctx.now()
+    announce(stage, 77000001)
+    stage.wait(2 * HOUR)
+    middle = stage.ctx.now()
+    announce(stage, 77000004)
+    offered = actions.find_resendable(stage.ctx, ra=None, partner="ATLAS", since=start, until=middle)
+    assert [file.name for file in offered] == [stage.documents("RA77000001")[0]["file_name"]]
+    assert len(actions.find_resendable(stage.ctx, ra=None, partner="ATLAS", since=start)) == 2

@@ -13,10 +13,12 @@ from collections.abc import Callable
 import pytest
 
 from gateway.clients import sftp
-from gateway.daemon import syncing
+from gateway.daemon import running, syncing
 from gateway.jobs import sync
+from gateway.simulator.world import open_known_return
 from tests.adapters.sftp.conftest import Exchange, names
 from tests.adapters.sftp.server import Server, Wire
+from tests.journeys.steps import the_944
 
 VICTIM = """
 import sys
@@ -55,7 +57,7 @@ def test_a_changed_host_key_is_an_alert(exchange: Exchange) -> None:
 def test_a_full_disk_on_the_server_is_told_and_the_file_goes_when_there_is_room(exchange: Exchange) -> None:
     (exchange.outbox / "a.edi").write_bytes(b"x" * 200_000)
     pid = str(exchange.server.process.pid)  # type: ignore[union-attr]  # it runs
-    subprocess.run(["prlimit", "--pid", pid, "--fsize=100000"], check=True)
+    subprocess.run(["prlimit", "--pid", pid, "--fsize=100000:unlimited"], check=True)
     try:
         tally = exchange.pass_()
         assert (tally.failed, tally.done) == (1, 0)
@@ -64,7 +66,7 @@ def test_a_full_disk_on_the_server_is_told_and_the_file_goes_when_there_is_room(
     assert [name for name in names(exchange.to_them) if not name.startswith(".")] == []
     assert names(exchange.outbox) == ["a.edi"]
     exchange.sync.close()
-    subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited"], check=True)
+    subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited:unlimited"], check=True)
     assert exchange.pass_().done == 1
     assert (exchange.to_them / "a.edi").stat().st_size == 200_000
 
@@ -109,7 +111,7 @@ def test_killed_at_any_moment_each_file_is_carried_once(exchange: Exchange, afte
 def test_a_slow_server_of_one_partner_keeps_no_other_waiting(
     server: Server, make_exchange: Callable[..., Exchange], make_wire: Callable[..., Wire]
 ) -> None:
-    exchange = make_exchange(server, wire=make_wire(server, delay=2.0))
+    exchange = make_exchange(server, wire=make_wire(server, delay=0.2))
     (exchange.to_us / "a.edi").write_bytes(b"content")
     passing = threading.Thread(target=syncing.one_pass, args=(exchange.sync,))
     passing.start()
@@ -119,3 +121,15 @@ def test_a_slow_server_of_one_partner_keeps_no_other_waiting(
     assert passing.is_alive(), time.monotonic() - started
     passing.join()
     assert names(exchange.inbox) == ["a.edi"]
+
+
+def test_one_pass_for_schedulers_brings_reads_answers_and_sends(exchange: Exchange) -> None:
+    stage = exchange.stage
+    open_known_return(stage.world, 77000001)
+    running.run_once(stage.ctx, owner="once", stopping=threading.Event())
+    assert len(names(exchange.to_them)) == 1
+    assert stage.ra("RA77000001").state.value == "sent"
+    (exchange.to_us / "r.edi").write_bytes(the_944())
+    running.run_once(stage.ctx, owner="once", stopping=threading.Event())
+    assert stage.lines("RA77000001")["TEE-BLK-M"] == (2, 2, 0, 0)
+    assert len(names(exchange.to_them)) == 2  # the 997 has gone, too
