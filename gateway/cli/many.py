@@ -222,7 +222,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each option
             ]
             trial = trials.try_rules(ctx, start=start, end=end) if start or end else None
             _show_trial(found, trial, as_json=as_json)
-            return 0 if found else 1
+            return 0 if found or trial else 1
         if not chosen:
             click.echo("replay: no file is meant by this.", err=True)
             return 1

@@ -62,7 +62,7 @@ def _question(config_path: str | None, start: str | None, end: str | None) -> Qu
 
 
 @click.command()
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", metavar="NAME", type=click.Choice(NAMES))
 @click.option("--from", "start", metavar="DAY", help="From this day (the merchant's zone).")
 @click.option("--to", "end", metavar="DAY", help="To this day, which is part of it.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "xlsx", "json"]), help="How (default: table, or what --out ends with).")
@@ -72,7 +72,8 @@ def _question(config_path: str | None, start: str | None, end: str | None) -> Qu
 def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
     name: str, start: str | None, end: str | None, form: str | None, out: Path | None, config_path: str | None, as_json: bool
 ) -> int:
-    """A report on screen, as CSV, XLSX or JSON. month-end lists every difference and ends with exit code 2 when there is one.
+    """A report on screen, as CSV, XLSX or JSON: expected, damaged, reasons, flagged, unmatched, refunds, refund-lines, scorecard, month-end, open-ar,
+    credited-not-received, received-not-credited or aging. month-end lists every difference and ends with exit code 2 when there is one.
 
     \b
     Example:  gateway report month-end --from 2026-11-01 --to 2026-11-30

@@ -143,7 +143,7 @@ class _OnlyLookedError(Exception):
 
 def _masked(rows: Iterable[dict[str, Any]], terms: Sequence[str]) -> Iterable[dict[str, Any]]:
     for row in rows:
-        changed = row | {name: keeping.mask(row[name], terms) for name in ("text", "facts")}
+        changed = row | {name: keeping.mask_words(row[name], terms) for name in ("text", "facts")}
         if changed != row:
             yield changed
 

@@ -36,9 +36,38 @@ from gateway.store.schema import (
 )
 
 Rows = list[dict[str, Any]]
-PERSONAL_TEXT = frozenset({"comment", "note", "tracking_number", "order_reference"})
-PERSONAL_LISTS = frozenset({"tracking_numbers", "references", "warnings"})
+PERSONAL_TEXT = frozenset({"comment", "note", "tracking_number"})
+PERSONAL_LISTS = frozenset({"tracking_numbers"})
 FINISHED = ("closed", "cancelled", "expired")
+# identifiers inside documents: a word to be forgotten that happens to be part of one does not change it
+IDENTIFIERS = frozenset(
+    [
+        "sku",
+        "upc",
+        "stated",
+        "rma",
+        "ra",
+        "ra_reference",
+        "order_id",
+        "order_name",
+        "order_line_id",
+        "line_item_id",
+        "line_item_ids",
+        "unit_ids",
+        "receipt_no",
+        "partner",
+        "warehouse",
+        "currency",
+        "state",
+        "refund_id",
+        "refund_ids",
+        "key",
+        "kind",
+        "movements",
+        "invoice",
+        "events",
+    ]
+)
 BATCH = 200
 PROVING = ("stock.posted", "stock.opened", "invoice.made")  # they carry the movement or invoice itself, and no person's data
 # every column in which words of people can stand; events are replaced through `audit` instead
@@ -214,6 +243,28 @@ def mask(text: str, terms: Iterable[str]) -> str:
     return re.sub(pattern, lambda found: "X" * len(found.group()), text, flags=re.IGNORECASE) if pattern else text
 
 
+def mask_words(text: str, terms: Sequence[str]) -> str:
+    """The same for text that may be JSON: there only values are written over, and no identifiers."""
+    if not text.startswith(("{", "[")):
+        return mask(text, terms)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return mask(text, terms)
+    masked = _mask_value(value, terms)
+    return text if masked == value else database.pack(masked)
+
+
+def _mask_value(value: Any, terms: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        return mask_words(value, terms)
+    if isinstance(value, list):
+        return [_mask_value(entry, terms) for entry in value]
+    if isinstance(value, dict):
+        return {name: entry if name in IDENTIFIERS else _mask_value(entry, terms) for name, entry in value.items()}
+    return value
+
+
 def mask_bytes(content: bytes, terms: Iterable[str]) -> bytes:
     """The same for bytes in UTF-8 or a one-byte alphabet."""
     forms = {term.encode(code) for term in terms for code in ("utf-8", "latin-1") if _fits(term, code)}
@@ -239,7 +290,7 @@ def mask_tables(connection: Connection, terms: Sequence[str], *, within: Sequenc
             continue
         columns = [table.c[name] for name in names]
         for row in database.rows(connection, select(*keys, *columns).where(criterion, or_(*_mentions(columns, terms)))):
-            values = {name: mask(row[name], terms) for name in names if row[name]}
+            values = {name: mask_words(row[name], terms) for name in names if row[name]}
             if any(values[name] != row[name] for name in values):
                 same = [key == row[key.name] for key in keys]
                 connection.execute(update(table).where(*same).values(**values))

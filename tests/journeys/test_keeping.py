@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from gateway.cli.main import cli
 from gateway.jobs import keeping
 from gateway.simulator.partner import make_944
-from gateway.store import database, events
+from gateway.store import database, events, returns
+from gateway.store import keeping as store
 from gateway.views import bundles, health, records, tying
 from tests.journeys.steps import ALL_GOOD, announce, process_in_full
 from tests.stage import HOUR, Stage
@@ -100,8 +101,6 @@ def test_a_purge_that_was_killed_between_commit_and_unlink_is_ended_by_the_next(
     stage.wait(181 * DAY)
     file = next(f for f in stage.files() if "944" in f.name)
     with database.writing(stage.ctx.engine) as connection:
-        from gateway.store import keeping as store
-
         store.change_files(connection, [file.id], state="purging")
     assert verify(stage) == []
     purge(stage)
@@ -155,11 +154,16 @@ def test_what_was_forgotten_does_not_come_back_with_the_next_import(stage: Stage
     keeping.forget(stage.ctx, order="1001", terms=[], actor="dana")
     stage.job("LoopImportReturnAuthorizations", rma="77000001")
     with database.reading(stage.ctx.engine) as connection:
-        from gateway.store import returns
-
         held = returns.load_return(connection, "77000001")
     assert held is not None
     assert {label.tracking_number for label in held.document.labels} == {""}
+
+
+def test_a_word_inside_an_identifier_changes_no_identifier() -> None:
+    kept = '{"lines":[{"comment":"the Hood is torn","sku":"HOOD-GRY-M"}],"note":"Mr Hood","rma":"77000001"}'
+    masked = store.mask_words(kept, ["hood"])
+    assert masked == '{"lines":[{"comment":"the XXXX is torn","sku":"HOOD-GRY-M"}],"note":"Mr XXXX","rma":"77000001"}'
+    assert store.mask_words("HOOD-GRY-M for Mr Hood", ["Mr Hood"]) == "HOOD-GRY-M for XXXXXXX"
 
 
 def test_an_open_return_and_too_short_a_word_are_refused(stage: Stage) -> None:
