@@ -27,7 +27,7 @@ from gateway.domain.items import Catalogue, Item
 from gateway.domain.policies import Rules
 from gateway.errors import PermanentError
 from gateway.mapping.policy_part import PolicyPart
-from gateway.mapping.profiles import BrokenProfileError, Profile, explain_faults, read_profile
+from gateway.mapping.profiles import DEPOSITOR_ORDER_LIMIT, BrokenProfileError, Profile, explain_faults, read_profile
 
 FILE_NAME = "gateway.toml"
 YES = ("y", "yes", "true", "1")
@@ -498,6 +498,13 @@ def read_stock(path: Path, faults: list[str]) -> list[tuple[str, str, int]]:
     return found
 
 
+def shortest_field(profile: Profile) -> str:
+    """Where a partner's shortest reference field is, in words."""
+    if profile.receive.x12_receipt and profile.send.ra_limit == DEPOSITOR_ORDER_LIMIT:
+        return "944 depositor order number, W17-04"
+    return f"send.ra_limit of {profile.partner}"
+
+
 def check_together(settings: Settings, profiles: Mapping[str, Profile]) -> list[str]:
     """What only shows when settings and profiles are seen together."""
     faults = [
@@ -516,6 +523,6 @@ def check_together(settings: Settings, profiles: Mapping[str, Profile]) -> list[
         if len(plain) > p.send.ra_limit:
             faults.append(
                 f"{FILE_NAME}: merchant.ra_pattern {settings.merchant.ra_pattern!r} makes RA numbers of {len(plain)} characters ({sample}), "
-                f"but {p.partner}'s shortest reference field (944 depositor order number, W17-04) holds {p.send.ra_limit}; shorten the pattern"
+                f"but {p.partner}'s shortest reference field ({shortest_field(p)}) holds {p.send.ra_limit}; shorten the pattern"
             )
     return faults

@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
 from gateway.errors import GatewayError, HeldError, PermanentError, TemporaryError
 from gateway.jobs import QUEUED, SCHEDULED
 from gateway.jobs.context import Context, Tally
 from gateway.logs import Within
 from gateway.store import database, events, leases, workqueue
 from gateway.store.database import LeaseLostError
+from gateway.store.leases import Lease
 from gateway.store.workqueue import Work
 
 SETTLE_SECONDS = 1.0
@@ -122,27 +125,47 @@ class Worker:
         ctx.log.warning("job.failed", extra={"job": work.job, "key": work.key, "why": error.message})
 
 
-def run_alone(ctx: Context, name: str, *, owner: str, lease_seconds: float = 300.0, scope: Mapping[str, object] | None = None) -> Tally:
-    """Run a scheduled job while no other process runs it; when one does, that is a skip with its name."""
+def run_alone(
+    ctx: Context,
+    name: str,
+    *,
+    owner: str,
+    lease_seconds: float = 300.0,
+    scope: Mapping[str, object] | None = None,
+    slot: Callable[[Connection], bool] = lambda _: True,
+) -> Tally:
+    """Run a scheduled job while no other process runs it; when one does, that is a skip with its name. `slot` takes its slot in the same transaction."""
+    tally = Tally()
     with database.writing(ctx.engine) as connection:
+        if not slot(connection):
+            tally.skip(name, "its slot was taken by another process")
+            return tally
         lease = leases.take(connection, f"job {name}", owner=owner, now=ctx.now(), seconds=lease_seconds)
-        holder = "" if lease else leases.holders(connection).get(f"job {name}", "another process")
-    if lease is None:
-        tally = Tally()
-        tally.skip(name, f"{holder} is running it now")
-        return tally
+        if lease is None:
+            tally.skip(name, f"{leases.holders(connection).get(f'job {name}', 'another process')} is running it now")
+            return tally
+        run_id = _start(ctx, connection, name, scope or {})
     try:
-        return run_job(replace(ctx, engine=database.guarded(ctx.engine, leases.guard(lease))), name, **(scope or {}))
-    finally:
+        return _carry_out(replace(ctx, engine=database.guarded(ctx.engine, leases.guard(lease))), name, scope or {}, run_id, lease)
+    except BaseException:
         with database.writing(ctx.engine) as connection:
             leases.give_back(connection, lease)
+        raise
 
 
 def run_job(ctx: Context, name: str, **scope: object) -> Tally:
     """Run a scheduled job once and record the run with its counts and the reason of every skip and failure (R-009)."""
-    described = " ".join(f"{key}={value}" for key, value in scope.items() if value is not None)
     with database.writing(ctx.engine) as connection:
-        run_id = events.start_run(connection, name, scope=described, at=ctx.now())
+        run_id = _start(ctx, connection, name, scope)
+    return _carry_out(ctx, name, scope, run_id, None)
+
+
+def _start(ctx: Context, connection: Connection, name: str, scope: Mapping[str, object]) -> int:
+    described = " ".join(f"{key}={value}" for key, value in scope.items() if value is not None)
+    return events.start_run(connection, name, scope=described, at=ctx.now())
+
+
+def _carry_out(ctx: Context, name: str, scope: Mapping[str, object], run_id: int, lease: Lease | None) -> Tally:
     tally, trouble = Tally(), ""
     try:
         tally = SCHEDULED[name](replace(ctx, log=Within(ctx.log, {"job": name, "run": run_id})), **scope)  # type: ignore[arg-type]  # as above
@@ -157,6 +180,8 @@ def run_job(ctx: Context, name: str, **scope: object) -> Tally:
         else:
             events.resolve_alert(connection, "job failed", name, at=ctx.now())
             events.succeed(connection, name, at=ctx.now())
+        if lease is not None:
+            leases.give_back(connection, lease)
     if name not in QUIET or trouble:
         ctx.log.info("job.ran", extra={"job": name, "run": run_id, **tally.counts, "trouble": trouble})
     return tally

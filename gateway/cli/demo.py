@@ -133,6 +133,7 @@ def _playing(folder: Path) -> Iterator[Play]:
             "GATEWAY_LOOP_API_KEY": simulator.loop_key,
             "GATEWAY_SHOPIFY_BASE_URL": simulator.shopify_url,
             "GATEWAY_SHOPIFY_TOKEN": simulator.shopify_token,
+            "GATEWAY_UI_LISTEN": "off",  # nobody can sign in to a workspace of seconds
         }
         for name in ("GATEWAY_WORKSPACE", "GATEWAY_DATABASE_URL", "GATEWAY_CLOCK_FILE"):
             environment.pop(name, None)

@@ -139,14 +139,17 @@ def service() -> None:
 @click.option("--user", default="gateway", show_default=True, help="The account it runs under (Linux).")
 @click.option("--windows", is_flag=True, help="The Windows definition, on any system.")
 @with_config
-def show(user: str, windows: bool, config_path: str | None) -> None:
+@with_json
+def show(user: str, windows: bool, config_path: str | None, as_json: bool) -> None:
     """Print the definition; nothing is written.
 
     \b
     Example:  gateway service show --user gateway
     """
     workspace = config.load(config_path)
-    click.echo(winsw(workspace) if windows else definition(workspace, user=user)[1])
+    path, text = definition(workspace, user=user)
+    text = winsw(workspace) if windows else text
+    say_json({"path": str(path), "definition": text}) if as_json else click.echo(text)
 
 
 @service.command()
@@ -154,7 +157,8 @@ def show(user: str, windows: bool, config_path: str | None) -> None:
 @with_config
 @with_dry_run
 @with_yes
-def install(user: str, config_path: str | None, dry_run: bool, yes: bool) -> None:
+@with_json
+def install(user: str, config_path: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Write the definition, register it, start it now and at every boot.
 
     \b
@@ -164,6 +168,9 @@ def install(user: str, config_path: str | None, dry_run: bool, yes: bool) -> Non
     steps = [["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", "gateway.service"]]
     if os.name == "nt":
         steps = [["gateway-service.exe", "install"], ["gateway-service.exe", "start"]]
+    if dry_run and as_json:
+        say_json({"path": str(path), "definition": text, "then": [" ".join(step) for step in steps], "dry_run": True})
+        return
     if dry_run:
         click.echo(f"Would write {path}:\n\n{text}\nThen: " + "; ".join(" ".join(step) for step in steps))
         return
@@ -174,13 +181,15 @@ def install(user: str, config_path: str | None, dry_run: bool, yes: bool) -> Non
         raise PermanentError(f"{path} cannot be written ({fault.strerror}); run this as administrator (sudo), or see --dry-run") from fault
     for step in steps:
         _run(step)
-    click.echo(f"{path} is written and the service started; `gateway service status` shows it.")
+    told = f"{path} is written and the service started; `gateway service status` shows it."
+    say_json({"path": str(path), "said": told}) if as_json else click.echo(told)
 
 
 @service.command()
 @with_dry_run
 @with_yes
-def uninstall(dry_run: bool, yes: bool) -> None:
+@with_json
+def uninstall(dry_run: bool, yes: bool, as_json: bool) -> None:
     """Stop the service and take it off; the workspace stays as it is.
 
     \b
@@ -192,7 +201,8 @@ def uninstall(dry_run: bool, yes: bool) -> None:
         else [["gateway-service.exe", "stop"], ["gateway-service.exe", "uninstall"]]
     )
     if dry_run:
-        click.echo("Would do: " + "; ".join(" ".join(step) for step in steps) + (f"; remove {UNIT}" if os.name != "nt" else ""))
+        told = [" ".join(step) for step in steps] + ([f"remove {UNIT}"] if os.name != "nt" else [])
+        say_json({"dry_run": True, "would_do": told}) if as_json else click.echo("Would do: " + "; ".join(told))
         return
     confirm("Stop the service and take it off?", yes=yes)
     for step in steps:
@@ -200,7 +210,8 @@ def uninstall(dry_run: bool, yes: bool) -> None:
     if os.name != "nt":
         UNIT.unlink(missing_ok=True)
         _run(["systemctl", "daemon-reload"])
-    click.echo("The service is off; the workspace stays as it is.")
+    told_off = "The service is off; the workspace stays as it is."
+    say_json({"said": told_off}) if as_json else click.echo(told_off)
 
 
 @service.command()

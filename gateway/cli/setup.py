@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gateway import bootstrap, config
+from gateway.cli import trying
 from gateway.cli.options import say_json, with_config, with_json
 from gateway.errors import GatewayError
 
@@ -55,6 +56,8 @@ def make_workspace(folder: Path) -> list[str]:
 def check_config(connect: bool, config_path: str | None, as_json: bool) -> int:
     """Check gateway.toml, every profile, the items and the templates as a whole. Exit code 1 names file, line and remedy.
 
+    Each partner's document is made once for a sample RA and read back; each case in mappings/PARTNER.cases/ is read and compared with its expected.json.
+
     \b
     Example:  gateway check-config --connect
     """
@@ -66,6 +69,8 @@ def check_config(connect: bool, config_path: str | None, as_json: bool) -> int:
         told.append(
             f"{len(workspace.profiles)} partner(s), {len(workspace.settings.warehouses)} warehouse(s), {len(workspace.catalogue.by_sku)} item(s)"
         )
+        faults += [] if faults else trying.try_documents(workspace)
+        faults += trying.try_cases(workspace, told)
         if connect:
             bootstrap.require_keys(workspace)
             faults += _connect(workspace, told)

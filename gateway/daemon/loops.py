@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from cronsim import CronSim
+from sqlalchemy import Connection
 
 from gateway.daemon.holding import Holding
 from gateway.folders import FolderTroubleError
@@ -134,19 +135,22 @@ def schedule(service: Service) -> None:
     for name in list(SCHEDULED):
         if service.stopping.is_set():
             return
-        if _take_slot(service, name):
-            run_alone(service.ctx, name, owner=service.owner, lease_seconds=service.lease_seconds)
-            service.work.set()
+        run_due(service, name)
     service.stopping.wait(LOOK_SECONDS)
 
 
-def _take_slot(service: Service, name: str) -> bool:
-    now = service.ctx.now()
-    with database.reading(service.ctx.engine) as connection:
+def run_due(service: Service, name: str) -> None:
+    """Run a job whose slot has come, unless another process takes it."""
+    ctx, now = service.ctx, service.ctx.now()
+    with database.reading(ctx.engine) as connection:
         if name not in events.due_jobs(connection, now=now):
-            return False
-    with database.writing(service.ctx.engine) as connection:
+            return
+
+    def slot(connection: Connection) -> bool:
         return events.take_slot(connection, name, now=now, next_at=service.next_slot(name, now))
+
+    run_alone(ctx, name, owner=service.owner, lease_seconds=service.lease_seconds, slot=slot)
+    service.work.set()
 
 
 def plan(service: Service) -> None:

@@ -71,15 +71,18 @@ class Drill:
     ) -> Report:
         """Play calmly, then broken so many times."""
         try:
-            return self._run(count, kinds, only, say)
+            if self.setting.database_url:
+                _refuse_used(self.setting.database_url)
+            report = self._run(count, kinds, only, say)
         finally:
             self.victims.close()
+        if self.setting.database_url:
+            _clear(self.setting.database_url)
+        return report
 
     def _run(self, count: int, kinds: tuple[str, ...], only: Break | None, say: Callable[[str], None]) -> Report:
         began = self.monotonic()
         report = Report(seed=self.setting.seed)
-        if self.setting.database_url:
-            _refuse_used(self.setting.database_url)
         calm = self._play("calm", report)
         breaks = [only] if only else list(draw(count, kinds=kinds, seed=self.setting.seed, points=report.points, passes=report.passes))
         for number, place in enumerate(breaks, start=1):

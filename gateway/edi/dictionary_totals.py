@@ -112,4 +112,4 @@ def _finder(marks: tuple[bytes, bytes], tag: str, n: int) -> "re.Pattern[bytes]"
     """What finds a whole number in element n of such segments."""
     joint, element = marks
     before = rb"(?:[^%s%s]*%s)" % (re.escape(element), re.escape(joint[:1]), re.escape(element))
-    return re.compile(re.escape(joint) + tag.encode() + re.escape(element) + before + rb"{%d}(-?[0-9]+)" % (n - 1))
+    return re.compile(re.escape(joint) + tag.encode() + re.escape(element) + before * (n - 1) + rb"(-?[0-9]++)")

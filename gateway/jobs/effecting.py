@@ -166,17 +166,20 @@ def intend(ctx: Context, connection: Connection, kind: str, rma: str, version: s
 
     Nothing is asked of anyone about a return that a partner is to receive which is not live yet (A-130).
     """
-    tried = [ra.document for ra in returns.authorizations_of(connection, rma) if not _is_live(ctx, ra.document.partner)]
+    tried = _in_testing(ctx, connection, rma)
     if tried:
-        text = f"{kind.replace('loop.', '')} left out: {tried[0].partner} is in testing"
+        text = f"{kind.replace('loop.', '')} left out: {tried} is in testing"
         events.note_once(connection, "test.effect", text, at=ctx.now(), rma=rma)
         return
     effects.intend(connection, kind=kind, target=rma, version=version, payload={**payload, "rma": rma}, now=ctx.now())
 
 
-def _is_live(ctx: Context, partner: str) -> bool:
-    profile = ctx.profiles.get(partner)
-    return profile is None or profile.is_live
+def _in_testing(ctx: Context, connection: Connection, rma: str) -> str:
+    """A partner of a return that is not live; empty when all are."""
+    trying = {name for name, profile in ctx.profiles.items() if not profile.is_live}
+    if not trying:
+        return ""
+    return next((ra.document.partner for ra in returns.authorizations_of(connection, rma) if ra.document.partner in trying), "")
 
 
 def load(ctx: Context, key: str) -> Effect:

@@ -34,12 +34,17 @@ class Claim:
 
 
 def check_claim(ctx: Context, connection: Connection, reading: Reading, claim: Claim) -> None:
-    """Stop the whole file when its envelope is not what belongs here."""
+    """Stop the whole file when its envelope is not what belongs here.
+
+    A number that was used is taken again after a file that could be used only in part: its bad documents come back corrected, as we handed them out.
+    """
     reading.control, reading.sender = reading.control or claim.control, reading.sender or claim.sender
     _check_sender(ctx, reading, claim)
     _check_usage(reading, claim)
     earlier = files.same_control(connection, partner=reading.profile.partner, sender=claim.sender, control=claim.control, before=reading.file.id)
-    if earlier and not reading.accept_control:
+    if earlier and earlier.outcome == "partial":
+        reading.remarks.append(f"continues {earlier.name}, of which not all could be used")
+    elif earlier and not reading.accept_control:
         message = f"The interchange number {claim.control} was used before with other content, in {earlier.name}."
         remedy = (
             f"if it is a new document, replay it with `gateway replay {reading.file.id} --accept-control`; if it is a mistake, ask for a new number"

@@ -125,8 +125,10 @@ def _authorize(ctx: Context, connection: Connection, rma: Return, tally: Tally) 
     events.close_tasks(connection, kind="held return", subject=rma.rma, because="mapped", at=ctx.now())
     if made.none_because:
         tally.skip(rma.rma, made.none_because)
-        events.note(connection, "return.nothing-physical", made.none_because, at=ctx.now(), rma=rma.rma)
+        events.note_once(connection, "return.nothing-physical", made.none_because, at=ctx.now(), rma=rma.rma)
         return
+    for text in made.notes:
+        events.note_once(connection, "unit.left-out", text, at=ctx.now(), rma=rma.rma)
     tally.done += 1
     early = next((exchange.order_name or exchange.order_id for exchange in rma.exchanges if exchange.order_id), None)
     if early:

@@ -187,8 +187,9 @@ def confirm(ctx: Context, rma: str) -> None:
         if found.state == "review":
             _back_in_review(ctx, connection, held, found)
             return
-        _still_open(ctx, connection, rma, found.state)
-    raise NotClosedYetError(f"RMA {rma} is {found.state} in Loop", delay=ctx.timing.confirm_process)
+        late = _still_open(ctx, connection, rma, found.state)
+    delay = max(ctx.timing.confirm_process, ctx.timing.longest_retry) if late else ctx.timing.confirm_process
+    raise NotClosedYetError(f"RMA {rma} is {found.state} in Loop", delay=delay)
 
 
 def _back_in_review(ctx: Context, connection: Connection, held: HeldReturn, found: Return) -> None:
@@ -208,13 +209,16 @@ def _back_in_review(ctx: Context, connection: Connection, held: HeldReturn, foun
     events.open_task(connection, "exchange out of stock" if gone else "back in review", rma, text, at=ctx.now(), rma=rma, advice=advice)
 
 
-def _still_open(ctx: Context, connection: Connection, rma: str, state: str) -> None:
-    asked = next((e for e in effects.of_target(connection, rma) if e.kind in ("loop.process", "loop.remove")), None)
-    late = asked and asked.sent_at and ctx.now() - asked.sent_at > timedelta(seconds=ctx.timing.process_confirmation)
+def _still_open(ctx: Context, connection: Connection, rma: str, state: str) -> bool:
+    """Whether the wait for the closing is over: then a person is asked, and Loop is looked at less often."""
+    calls = [e for e in effects.of_target(connection, rma) if e.kind in ("loop.process", "loop.remove")]
+    asked = next((e for e in reversed(calls) if e.sent_at), None)
+    late = bool(asked and asked.sent_at and ctx.now() - asked.sent_at > timedelta(seconds=ctx.timing.process_confirmation))
     if late:
         text = f"RMA {rma}: Loop accepted the process call, but after {ctx.timing.process_confirmation / 60:.0f} minutes the return is still {state}"
         advice = "look at the return in Loop Admin (an exchange out of stock or a failed refund puts it back to review); the call is not repeated"
         events.open_task(connection, "process not confirmed", rma, text, at=ctx.now(), rma=rma, advice=advice)
+    return late
 
 
 def _closed(ctx: Context, connection: Connection, held: HeldReturn, found: Return) -> None:

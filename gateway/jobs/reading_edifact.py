@@ -157,12 +157,16 @@ def _end_interchange(ctx: Context, connection: Connection, reading: Reading, eve
 
 
 def _rest(ctx: Context, reading: Reading, envelope: _Envelope) -> bytes | None:
-    """Just the messages that were not applied, each interchange's in an envelope of its own, as they were sent."""
+    """Just the messages that were not applied, each interchange's in an envelope of its own, as they were sent; nothing where that cannot be read back."""
     size = sum(end - start for spans in envelope.bad.values() for start, end in spans)
     if not envelope.bad or size > LARGEST_REST:
         return None
     content = b"".join(ctx.folders[reading.file.partner].read(reading.file.place))
-    return b"".join(_enveloped(content, envelope.headers[offset], spans) for offset, spans in envelope.bad.items())
+    rest = b"".join(_enveloped(content, envelope.headers[offset], spans) for offset, spans in envelope.bad.items())
+    events = list(edifact.read_messages([rest]))
+    whole = all(event.accepted for event in events if isinstance(event, edifact.InterchangeEnd))
+    messages = sum(isinstance(event, edifact.Message) for event in events)
+    return rest if whole and messages == sum(map(len, envelope.bad.values())) else None
 
 
 def _enveloped(content: bytes, header: edifact.InterchangeHeader, spans: list[tuple[int, int]]) -> bytes:

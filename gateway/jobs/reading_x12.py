@@ -169,21 +169,30 @@ def _end_interchange(ctx: Context, connection: Connection, reading: Reading, eve
 
 
 def _rest(ctx: Context, reading: Reading, bad: dict[tuple[int, int], list[tuple[int, int]]]) -> bytes | None:
-    """Just the sets that were not applied, each group's in an envelope of its own, as they were sent."""
+    """Just the sets that were not applied, each group's in an envelope of its own, as they were sent; nothing where that cannot be read back."""
     size = sum(end - start for spans in bad.values() for start, end in spans)
     if not bad or size > LARGEST_REST:
         return None
     content = b"".join(ctx.folders[reading.file.partner].read(reading.file.place))
-    return b"".join(_enveloped(content, heads, spans) for heads, spans in bad.items() if heads[1])
+    rest = b"".join(_enveloped(content, heads, spans) for heads, spans in bad.items() if heads[1])
+    events = list(x12.read_sets([rest]))
+    sets = sum(isinstance(event, x12.TransactionSet) for event in events)
+    whole = all(event.accepted for event in events if isinstance(event, x12.InterchangeEnd))
+    return rest if whole and sets == sum(len(spans) for heads, spans in bad.items() if heads[1]) and sets else None
 
 
 def _enveloped(content: bytes, heads: tuple[int, int], spans: list[tuple[int, int]]) -> bytes:
-    isa = content[heads[0] - 1 : heads[0] + 105]
-    end = isa[-1:]
+    start = next((e.header for e in x12.read_sets([content[heads[0] - 1 :]]) if isinstance(e, x12.InterchangeStart)), None)
+    if start is None:
+        return b""
+    element, end = start.separators.element, start.separators.terminator
+    isa = content[heads[0] - 1 : heads[1] - 1].strip(b"\r\n \t").split(end + element, 1)[0]
+    isa = isa[: isa.index(end, 100) + len(end)] if end in isa[100:] else isa + end
     group = content[heads[1] - 1 :].split(end, 1)[0]
-    element = isa[3:4]
     number = (group.split(element) + [b""] * 7)[6]
-    sets = b"".join(content[start - 1 : stop].strip() + (b"" if content[stop - 1 : stop] == end else end) + b"\n" for start, stop in spans)
-    closing = element.join([b"GE", str(len(spans)).encode(), number]) + end + b"\n"
-    closing += element.join([b"IEA", b"1", isa.split(element)[13]]) + end + b"\n"
-    return isa + b"\n" + group + end + b"\n" + sets + closing
+    line = b"" if end in (b"\n", b"\r\n") else b"\n"
+    parts = [content[first - 1 : last].strip(b"\r\n \t") for first, last in spans]
+    sets = b"".join(part + (b"" if part.endswith(end) else end) + line for part in parts)
+    closing = element.join([b"GE", str(len(spans)).encode(), number]) + end + line
+    closing += element.join([b"IEA", b"1", start.control.encode("latin-1", "replace")]) + end + line
+    return isa + line + group + end + line + sets + closing

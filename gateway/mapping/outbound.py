@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from gateway.domain.documents import Authorization
-from gateway.edi import x12, x12_write
+from gateway.edi import dictionary_words, x12, x12_write
 from gateway.edi.syntax import Severity
 from gateway.errors import PermanentError
 from gateway.mapping import sandbox
@@ -33,6 +33,7 @@ PURPOSES = {
     "fixed": {"original": "00", "change": "05", "cancel": "01"},
     "xlsx": {"original": "00", "change": "05", "cancel": "01"},
 }
+VALUE_FAULTS = frozenset(dictionary_words.ELEMENT_CODES[ack] for ack in "456789")  # length, type, code, date and time of a value that is there
 LINE_QUANTITIES = {"856": ("SN1", 2), "943": ("W04", 1), "180": ("BLI", 3)}
 
 
@@ -181,10 +182,14 @@ def check_lengths(ras: Sequence[Authorization], *, profile: Profile) -> None:
 
 
 def check_sendable(content: bytes, ras: Sequence[Authorization], *, profile: Profile) -> None:
-    """Read back what was written: no error finding, and in each set its RA number and every unit."""
+    """Read back what was written: no error finding and no value against its table, and in each set its RA number and every unit.
+
+    What is only noted in a partner's file (a value too long, of the wrong type, not in its list) is not sent, unless the profile waives it.
+    """
     check_lengths(ras, profile=profile)
     sets: list[x12.TransactionSet] = []
-    for event in x12.read_sets([content]):
+    strictness = x12.Strictness(waived=frozenset(profile.receive.waived), raised=VALUE_FAULTS)
+    for event in x12.read_sets([content], strictness=strictness):
         for finding in getattr(event, "findings", ()):
             if finding.severity == Severity.ERROR:
                 place = min(len(sets), len(ras) - 1)

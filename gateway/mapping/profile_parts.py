@@ -6,9 +6,10 @@ Codes of the standards come with their standard meaning; everything the standard
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+import codecs
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Condition = Literal["good", "second", "short", "over", "ignore"]
 Count = Literal["good", "second", "short", "received", "announced", "ignore"]
@@ -36,6 +37,18 @@ KINDS = {
     "fixed": Kind("flat", 60, "ra.csv.j2", ".txt"),
     "xlsx": Kind("flat", 60, "ra.csv.j2", ".xlsx"),
 }
+
+
+def _known_encoding(name: str) -> str:
+    """An encoding that can be read and written; empty where it may be found from the file."""
+    try:
+        codecs.lookup(name or "utf-8")
+    except LookupError as fault:
+        raise ValueError(f'{name!r} is no encoding; write one like "utf-8", "cp1252" or "utf-16"') from fault
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class Part(BaseModel):
@@ -88,7 +101,7 @@ class FixedLayout(Part):
     mark: FixedField | None = None
     marks: dict[Literal["header", "line", "trailer"], str] = {}
     line_length: int = 0
-    encoding: str = "ascii"
+    encoding: Encoding = "ascii"
     line_end: Literal["crlf", "lf"] = "crlf"
 
     @model_validator(mode="after")
@@ -115,7 +128,7 @@ class SendCsv(Part):
     """How a CSV is written."""
 
     delimiter: str = Field(default=",", min_length=1, max_length=1)
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     quote_all: bool = False
     header: bool = True
     line_end: Literal["crlf", "lf"] = "crlf"
@@ -252,7 +265,7 @@ class ReadCsvReceipt(ReadFlat):
 
     delimiter: str = ","
     quote: str = '"'
-    encoding: str = ""
+    encoding: Encoding = ""
     header: bool = True
     columns: dict[str, tuple[str | int, ...]] = COLUMNS
     required: tuple[str, ...] = ()
@@ -319,6 +332,10 @@ def check_style(rules: ReadFlat, meanings: set[str]) -> None:
         raise ValueError("conditions must be set: what each word in the column `condition` means (good, second, short, ignore)")
     if not {"sku", "upc"} & meanings:
         raise ValueError("no column names the item: name `sku` or `upc`")
+    try:
+        rules.numbered_as.format(ra="", received_on="")
+    except (KeyError, IndexError, ValueError) as fault:
+        raise ValueError(f"numbered_as {rules.numbered_as!r} has an unknown token {fault}; known: ra, received_on") from fault
     if "receipt_number" not in meanings and not rules.numbered_as:
         raise ValueError('no column holds the receipt number: name it, or set numbered_as, for instance "{ra}-{received_on}"')
 

@@ -6,6 +6,7 @@ standard does not choose (is the damaged quantity inside the received one?), the
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -272,7 +273,8 @@ def explain_faults(fault: ValidationError, *, text: str, source: str) -> list[st
     told = []
     for entry in fault.errors():
         keys = [str(key) for key in entry["loc"]]
-        line = find_line(text, keys)
+        named = re.match(r"[a-z0-9_]+(\.[a-z0-9_]+)+", entry["msg"].removeprefix("Value error, "))
+        line = find_line(text, keys or (named[0].split(".") if named else []))
         place = f"{source}, line {line}" if line else source
         missing = entry["type"] == "missing"
         said = "is missing; add it" if missing else entry["msg"].removeprefix("Value error, ")
@@ -295,7 +297,10 @@ def find_line(text: str, keys: list[str]) -> int | None:
     for number, line in enumerate(lines, start=1):
         stripped = line.strip()
         if stripped.startswith("["):
-            inside = stripped.partition("#")[0].strip("[] ") == table
+            head = stripped.partition("#")[0].strip("[] ")
+            if head == ".".join(keys):
+                return number
+            inside = head == table
             best = number if inside else best
         elif inside and keys and stripped.split("=", 1)[0].strip().strip('"') == keys[-1]:
             return number

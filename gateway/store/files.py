@@ -95,7 +95,7 @@ def same_content(connection: Connection, *, partner: str, sha256: str, before: i
 
 
 def same_control(connection: Connection, *, partner: str, sender: str, control: str, before: int) -> File | None:
-    """An earlier used file of a partner whose interchange has this control number."""
+    """The last earlier used file of a partner whose interchange has this control number."""
     where = (
         files.c.direction == "in",
         files.c.partner == partner,
@@ -105,7 +105,7 @@ def same_control(connection: Connection, *, partner: str, sender: str, control: 
         files.c.outcome.in_(["applied", "partial"]),
     )
     found = list_files(connection, *where)
-    return found[0] if found else None
+    return found[-1] if found else None
 
 
 def claimed_as(connection: Connection, *, partner: str, place: str) -> File | None:

@@ -6,7 +6,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import PermanentError
-from gateway.jobs import SCHEDULED, actions, wakeups
+from gateway.jobs import SCHEDULED, actions, corrections, wakeups
 from gateway.web.guard import Answer, Visit
 
 
@@ -50,6 +50,28 @@ def resend(visit: Visit, ra: str) -> Answer:
         return _back(visit, ra, f"No document of {ra} was sent yet, so none can be sent again.")
     names = actions.resend(visit.desk.ctx, chosen=chosen, actor=visit.user)
     return _back(visit, ra, f"Sent again under a new name: {', '.join(names)}")
+
+
+def correct(visit: Visit, receipt_id: int) -> Answer:
+    """Take a receipt back and enter it again as counted; or only take it back, or off its RA."""
+    ctx, rma = visit.desk.ctx, request.form.get("rma", "")
+    if request.form.get("detach"):
+        return visit.back(f"/returns/{rma}", corrections.detach(ctx, receipt_id=receipt_id, actor=visit.user, reason=_reason()))
+    counts = None if request.form.get("reverse") else _counts()
+    said = corrections.correct(ctx, receipt_id=receipt_id, counts=counts, actor=visit.user, reason=_reason())
+    return visit.back(f"/returns/{rma}", said)
+
+
+def _counts() -> dict[str, corrections.Count]:
+    """What each SKU really came to, from the form's rows."""
+    rows = zip(request.form.getlist("sku"), request.form.getlist("good"), request.form.getlist("second"), strict=True)
+    return {sku: corrections.Count(good=_whole(good), second=_whole(second)) for sku, good, second in rows}
+
+
+def _whole(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise PermanentError(f"{text!r} is no count; write a whole number like 0 or 2")
+    return int(text)
 
 
 def retry(visit: Visit, effect_id: int) -> Answer:

@@ -7,11 +7,17 @@ from collections.abc import Callable
 from gateway.web.guard import ADMINISTER, LOOK, MONEY
 
 MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
-    ("Now", (("Today", "/", LOOK), ("Needs a person", "/work", LOOK), ("Unknown parcels", "/parcels", LOOK), ("Aging", "/aging", LOOK))),
+    ("Now", (("Today", "/", LOOK), ("Needs a person", "/desk", LOOK), ("Unknown parcels", "/parcels", LOOK), ("Aging", "/aging", LOOK))),
     ("Look up", (("Returns", "/returns", LOOK), ("Files", "/files", LOOK), ("Partners", "/partners", LOOK))),
     (
         "Money",
-        (("Refunds", "/refunds", MONEY), ("Exchange orders", "/orders", MONEY), ("Stock", "/stock", LOOK), ("Differences", "/differences", MONEY)),
+        (
+            ("Refunds", "/refunds", MONEY),
+            ("Exchange orders", "/orders", MONEY),
+            ("Stock", "/stock", LOOK),
+            ("Differences", "/differences", MONEY),
+            ("Reports", "/reports", MONEY),
+        ),
     ),
     ("Running", (("Jobs", "/jobs", LOOK), ("Audit", "/audit", LOOK), ("Settings", "/settings", ADMINISTER), ("Users", "/users", ADMINISTER))),
 )

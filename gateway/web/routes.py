@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web import acting, files, money, returns, running, today, work
+from gateway.web import acting, files, money, reports, returns, running, today, work
 from gateway.web.guard import ACT, ADMINISTER, MONEY, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -15,11 +15,12 @@ ROUTES: tuple[Route, ...] = (
     Route("/ras/<ra>/release", acting.release, ACT, "POST"),
     Route("/ras/<ra>/close", acting.close, ACT, "POST"),
     Route("/ras/<ra>/resend", acting.resend, ACT, "POST"),
+    Route("/receipts/<int:receipt_id>/correct", acting.correct, ACT, "POST"),
     Route("/effects/<int:effect_id>/retry", acting.retry, ACT, "POST"),
-    Route("/work", work.listed),
-    Route("/work/<int:task_id>", work.change, ACT, "POST"),
-    Route("/work/bulk", work.ask_bulk, ACT, "POST"),
-    Route("/work/bulk/do", work.do_bulk, ACT, "POST"),
+    Route("/desk", work.listed),
+    Route("/desk/<int:task_id>", work.change, ACT, "POST"),
+    Route("/desk/bulk", work.ask_bulk, ACT, "POST"),
+    Route("/desk/bulk/do", work.do_bulk, ACT, "POST"),
     Route("/parcels", work.parcels),
     Route("/parcels/<int:receipt_id>/attach", work.attach, ACT, "POST"),
     Route("/aging", work.aging),
@@ -31,6 +32,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/refunds", money.refunds, MONEY),
     Route("/orders", money.orders, MONEY),
     Route("/differences", money.unmet, MONEY),
+    Route("/reports", reports.listed, MONEY),
+    Route("/reports/<report>", reports.one, MONEY),
     Route("/stock", money.stock),
     Route("/partners", running.partners),
     Route("/partners/<name>", running.partner),

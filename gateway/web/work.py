@@ -28,14 +28,14 @@ def change(visit: Visit, task_id: int) -> Answer:
     """Take a work item over, or note something."""
     owner = visit.user if request.form.get("mine") else request.form.get("owner", "").strip()[:64]
     said = desk.assign(visit.desk.ctx, task_id=task_id, owner=owner, note=request.form.get("note", "").strip()[:2000], actor=visit.user)
-    return visit.back("/work", said)
+    return visit.back("/desk", said)
 
 
 def ask_bulk(visit: Visit) -> Answer:
     """What would be done to the chosen items: the count first."""
     chosen = _chosen(visit)
     if not chosen:
-        return visit.back("/work", "Nothing was chosen. Tick the items first.")
+        return visit.back("/desk", "Nothing was chosen. Tick the items first.")
     return visit.show("bulk.html", items=chosen, action=request.form.get("action", "take"), reason=request.form.get("reason", ""))
 
 

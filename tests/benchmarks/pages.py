@@ -123,13 +123,13 @@ OWN = {
 def addresses(count: int) -> Iterator[str]:
     """Every page, and the look-ups."""
     middle = 10_000_000 + count // 2
-    real = {"number": str(middle), "file_id": str(1_000_000 + count // 2), "name": "ATLAS"}
+    real = {"report": "expected", "number": str(middle), "file_id": str(1_000_000 + count // 2), "name": "ATLAS"}
     for route in ROUTES:
         if route.method == "GET":
             yield re.sub(r"<(?:int:)?(\w+)>", lambda found: real[found[1]], route.path)
     yield from (
         "/returns?state=closed",
-        "/work?order=value",
+        "/desk?order=value",
         "/files?outcome=error",
         "/differences?which=received",
         "/refunds?status=held",

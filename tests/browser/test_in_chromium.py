@@ -108,7 +108,7 @@ def enter(browser: Any, base: str) -> Iterator[Callable[..., Screen]]:
 def places(world: Stage) -> list[str]:
     """Every page that is looked at, with something real in its place."""
     file = max(f.id for f in world.files() if f.outcome == "error")
-    real = {"number": "77000003", "file_id": str(file), "name": "ATLAS"}
+    real = {"report": "month-end", "number": "77000003", "file_id": str(file), "name": "ATLAS"}
     looked = [re.sub(r"<(?:int:)?(\w+)>", lambda found: real[found[1]], r.path) for r in ROUTES if r.method == "GET" and "download" not in r.path]
     return [*looked, "/find?q=HOOD-GRY-M", "/find?q=nothing", "/returns/77000001", "/returns?stage=flagged", "/returns/000"]
 
@@ -137,7 +137,7 @@ def test_why_it_was_flagged_is_one_click_away_in_words(enter: Callable[..., Scre
 def test_what_needs_me_is_one_click_away_oldest_or_most_valuable_first(enter: Callable[..., Screen]) -> None:
     for link in ("nav a:text-is('Needs a person')", "a:text-is('most valuable first')"):
         screen = enter("otto")
-        screen.click(link, "/work")
+        screen.click(link, "/desk")
         assert screen.clicks == 1
         assert screen.text().find("77000003") < screen.text().find("77000004")
 
@@ -234,7 +234,7 @@ def test_hostile_text_is_shown_as_text_everywhere(make_stage: Callable[..., Stag
         screen.page.fill("#password", scene.PASSWORD)
         screen.click("button.main", r"/$")
         seen = 0
-        for path in [*places(stage), "/refunds?refund=1", "/work?owner=" + "%3Cscript%3E", "/find?q=%3Cscript%3Ealert(1)%3C/script%3E"]:
+        for path in [*places(stage), "/refunds?refund=1", "/desk?owner=" + "%3Cscript%3E", "/find?q=%3Cscript%3Ealert(1)%3C/script%3E"]:
             screen.go(path)
             assert screen.page.evaluate("window.pwned") is None, path
             html = screen.page.content()

@@ -48,6 +48,9 @@ def test_it_refuses_a_database_that_holds_something(tmp_path: Path, postgres_url
     engine.dispose()
     refused = gateway(tmp_path, "drill", "--database", postgres_url, without_config=True)
     assert (refused.returncode, "holds tables already" in refused.stderr) == (1, True)
+    engine = database.connect(postgres_url)
+    assert database.is_current(engine)  # and touched nothing
+    engine.dispose()
 
 
 def test_its_breaks_are_spread_over_the_life_and_repeat_by_their_seed() -> None:

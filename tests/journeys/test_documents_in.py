@@ -158,12 +158,30 @@ def test_a_faulty_message_is_rejected_by_contrl_and_the_good_one_applied(make_st
     assert side.splitlines()[0].startswith("message 2 (RECADV 2), segment 9 (QTY), element 01 component 2, line 24, byte ")
     rest = (stage.folder / "var" / "error" / "ATLAS" / "r.edi.to-correct.edi").read_bytes()
     assert b"RA77000001" not in rest
-    stage.drop(
-        "ATLAS",
-        "corrected.edi",
-        rest.replace(b"1O", b"1").replace(b"+1612+1'", b"+1612+2'").replace(b":1612+1'", b":1612+2'").replace(b"UNZ+1+1'", b"UNZ+1+2'"),
-    )
+    stage.drop("ATLAS", "corrected.edi", rest.replace(b"1O", b"1"))
     assert (stage.file("corrected.edi").outcome, stage.calls("process", 77000004)) == ("applied", 1)
+
+
+@pytest.mark.parametrize("terminator", ["~\n", "~", "\n", "\r\n"])
+def test_the_bad_sets_of_several_groups_come_back_in_a_file_that_can_be_dropped_again(make_stage: Callable[..., Stage], terminator: str) -> None:
+    stage = make_stage(edits=taking(X861))
+    for rma in (77000001, 77000003, 77000004):
+        announce(stage, rma)
+    good, bad = the_861("RA77000001", ("2*EA", TEE), ("1*EA", HOOD)), the_861("RA77000004", ("1*CT", HOOD), receipt="WR2")
+    also = the_861("RA77000003", ("1*CT", TEE), ("1*EA", HOOD), ("1*EA", CAP), receipt="WR3")
+    lines = x12_file("RC", [good, bad], number=5).decode().split("~\n")[:-1]
+    second = [line.replace("*5*X*", "*6*X*").replace("GE*1*5", "GE*1*6") for line in x12_file("RC", [also], number=5).decode().split("~\n")[1:-2]]
+    whole = terminator.join([*lines[:-1], *second, lines[-1].replace("IEA*1", "IEA*2")]) + terminator
+    stage.drop("ATLAS", "r.edi", whole.encode())
+    assert (stage.file("r.edi").outcome, stage.calls("process", 77000001)) == ("partial", 1)
+    rest = (stage.folder / "var" / "error" / "ATLAS" / "r.edi.to-correct.edi").read_bytes()
+    assert rest.count(b"ST*861") == 2
+    assert b"RA77000001" not in rest
+    stage.drop("ATLAS", "corrected.edi", rest.replace(b"*CT", b"*EA"))
+    assert stage.file("corrected.edi").outcome == "applied"
+    assert [stage.calls("process", rma) for rma in (77000001, 77000003, 77000004)] == [1, 1, 1]
+    stage.drop("ATLAS", "other.edi", x12_file("RC", [the_861("RA77000004", ("1*EA", HOOD), receipt="WR9")], number=5))
+    assert stage.file("other.edi").outcome == "held"
 
 
 def test_a_cut_edifact_file_waits_as_incomplete(make_stage: Callable[..., Stage]) -> None:

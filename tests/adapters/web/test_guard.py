@@ -18,7 +18,7 @@ from tests.adapters.web.conftest import SignIn
 from tests.browser.scene import PASSWORD, PEOPLE
 from tests.stage import Stage
 
-PLACES = {"number": "77000003", "ra": "RA77000003", "name": "ATLAS"}
+PLACES = {"report": "month-end", "number": "77000003", "ra": "RA77000003", "name": "ATLAS"}
 
 
 def address(path: str) -> str:
@@ -169,7 +169,7 @@ def test_an_unexpected_error_tells_a_number_and_no_more(peopled: Stage, desk: De
     client = sign_in("anna")
     peopled.ctx.engine.dispose()
     (peopled.folder / "var" / "gateway.db").rename(peopled.folder / "var" / "away.db")
-    answer = client.get("/work")
+    answer = client.get("/desk")
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.text
     assert "sqlalchemy" not in answer.text.lower()

@@ -74,10 +74,10 @@ def test_one_box_leads_straight_to_the_return(world: Stage, visit: SignIn) -> No
 
 def test_a_flagged_return_and_every_task_is_on_the_work_list(world: Stage, visit: SignIn) -> None:
     client = visit("vera")
-    page = text_of(client.get("/work").text)
+    page = text_of(client.get("/desk").text)
     assert "All 4" in page
     assert "RMA 77000003 was flagged: CAP-NVY-OS short 1 of 1" in page
-    valued = text_of(client.get("/work?order=value").text)
+    valued = text_of(client.get("/desk?order=value").text)
     assert valued.find("135.00") < valued.find("75.60")
 
 
@@ -85,18 +85,18 @@ def test_bulk_shows_the_count_first_then_each_result(filled: Stage, sign_in: Sig
     client = sign_in("otto")
     numbers = [str(task["id"]) for task in filled.tasks()]
     data = {"form_key": form_key(client), "task": numbers, "action": "close", "reason": "seen to by phone"}
-    assert "Close by hand: 2 items" in text_of(client.post("/work/bulk", data=data).text)
+    assert "Close by hand: 2 items" in text_of(client.post("/desk/bulk", data=data).text)
     assert len(filled.tasks()) == 2
-    assert "2 of 2 done" in text_of(client.post("/work/bulk/do", data=data).text)
+    assert "2 of 2 done" in text_of(client.post("/desk/bulk/do", data=data).text)
     assert filled.tasks() == []
 
 
 def test_an_item_is_taken_over_with_a_note(filled: Stage, sign_in: SignIn) -> None:
     client = sign_in("otto")
     task = filled.tasks()[0]
-    client.post(f"/work/{task['id']}", data={"form_key": form_key(client), "note": "called the warehouse", "mine": "yes"})
+    client.post(f"/desk/{task['id']}", data={"form_key": form_key(client), "note": "called the warehouse", "mine": "yes"})
     assert (filled.tasks()[0]["owner"], filled.tasks()[0]["note"]) == ("otto", "called the warehouse")
-    assert "otto looks after it" in text_of(client.get("/work?owner=otto").text)
+    assert "otto looks after it" in text_of(client.get("/desk?owner=otto").text)
 
 
 def test_a_dropped_file_is_taken_like_any_other(filled: Stage, sign_in: SignIn) -> None:
@@ -137,6 +137,26 @@ def test_a_replay_is_tried_without_effect(filled: Stage, sign_in: SignIn) -> Non
     assert "Nothing has happened" in page
     assert "0 new effects" in page
     assert len(filled.effects(77000001)) == before
+
+
+def test_a_receipt_is_corrected_with_its_reason(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    receipt = next(r for r in filled.receipts() if r.document.receipt_no == "WR5503")
+    data = {"form_key": form_key(client), "rma": "77000003", "sku": ["TEE-BLK-M", "HOOD-GRY-M"], "good": ["1", "0"], "second": ["0", "1"]}
+    assert client.post(f"/receipts/{receipt.id}/correct", data=data).status_code == 409
+    assert client.post(f"/receipts/{receipt.id}/correct", data=data | {"reason": "counted again"}).status_code == 303
+    told = text_of(client.get("/returns/77000003").text)
+    assert "HOOD-GRY-M 1 good → TEE-BLK-M 1 good, HOOD-GRY-M 0 good 1 second (counted again)" in told
+
+
+def test_month_end_is_one_report_on_screen_and_to_keep(visit: SignIn) -> None:
+    client = visit("fina")
+    assert "140.40" in client.get("/reports/month-end").text
+    for form, start in (("csv", b""), ("xlsx", b"PK"), ("json", b"{")):
+        answer = client.get(f"/reports/month-end?form={form}")
+        assert answer.data.startswith(start)
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="month-end.{form}"'
+    assert client.get("/reports/month-end?from=never").status_code == 409
 
 
 def test_money_is_shown_to_those_who_may_see_it(world: Stage, visit: SignIn) -> None:
