@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import PurePath
 
 LONGEST = 200
@@ -41,9 +41,15 @@ def numbered(name: str, number: int) -> str:
     return f"{path.stem}~{number}{path.suffix}"
 
 
-def is_temporary(name: str, patterns: Iterable[str]) -> bool:
+def is_temporary(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether a name says that its file is still being written. A leading dot always does: so are the gateway's own unfinished files named."""
-    return name.startswith(".") or any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in patterns)
+    return name.startswith(".") or _one_pattern(patterns).match(name.lower()) is not None
+
+
+@lru_cache(maxsize=64)
+def _one_pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Several name patterns as one: a folder of 20,000 files is listed often."""
+    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or r"(?!)")
 
 
 def same_file(one: str, other: str, *, windows: bool) -> bool:

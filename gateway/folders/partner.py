@@ -104,7 +104,7 @@ class PartnerFolders:
     seal: Callable[[bytes], bytes] | None = None
     _devices: dict[Path, int] = field(default_factory=dict)
     _received: set[str] = field(default_factory=set)
-    _seen: dict[Path, _Seen] = field(default_factory=dict)
+    _seen: dict[tuple[str, str], _Seen] = field(default_factory=dict)  # by folder kind and name: plain text, for a flood is listed often
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def make(self) -> None:
@@ -156,14 +156,14 @@ class PartnerFolders:
             for kind, inbox in self.inboxes.items():
                 self.check(inbox)
                 present = dict(self._candidates(inbox))
-                self._forget_all_but(inbox, present)
-                settled = [(path, status) for path, status in present.items() if self._settled(path, status, now=now)]
+                self._forget_all_but(kind, present)
+                settled = [(name, status) for name, status in present.items() if self._settled(kind, name, status, now=now)]
                 before = len(claimed)
-                for path, status in sorted(settled, key=lambda pair: (pair[1].st_mtime_ns, pair[0].name)):
+                for name, status in sorted(settled, key=lambda pair: (pair[1].st_mtime_ns, pair[0])):
                     if len(claimed) >= most or not self.pace.allows(status.st_size, now=now):
                         break
-                    if self._ready(path, status):
-                        claimed += self._claim(path, kind, status, now=now)
+                    if self._ready(kind, name, status):
+                        claimed += self._claim(inbox / name, kind, status, now=now)
                 self._flush(inbox, changed=len(claimed) > before)
         return claimed
 
@@ -177,11 +177,11 @@ class PartnerFolders:
         """Names in the inboxes that are not taken yet, each with whether it lacks its closing envelope."""
         with self._lock:
             found = []
-            for inbox in self.inboxes.values():
-                for path, status in self._candidates(inbox):
-                    seen = self._seen.get(path)
+            for kind, inbox in self.inboxes.items():
+                for name, status in self._candidates(inbox):
+                    seen = self._seen.get((kind, name))
                     same = seen is not None and (seen.size, seen.modified) == (status.st_size, status.st_mtime_ns)
-                    found.append((path.name, bool(same and seen and seen.incomplete)))
+                    found.append((name, bool(same and seen and seen.incomplete)))
             return found
 
     def waiting_to_settle(self) -> bool:
@@ -192,7 +192,7 @@ class PartnerFolders:
     def incomplete(self) -> list[tuple[Path, str]]:
         """Files that stopped growing without their closing envelope, each with what tells its state: a file that grows on is told of anew."""
         with self._lock:
-            return [(path, seen.stamp) for path, seen in self._seen.items() if seen.incomplete]
+            return [(self.inboxes[kind] / name, seen.stamp) for (kind, name), seen in self._seen.items() if seen.incomplete]
 
     def claim_incomplete(self, path: Path, *, now: float) -> list[Claimed]:
         """Take an incomplete file after all, to report it."""
@@ -205,7 +205,7 @@ class PartnerFolders:
             self._flush(path.parent, changed=bool(claimed))
             return claimed
 
-    def _candidates(self, inbox: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    def _candidates(self, inbox: Path) -> Iterator[tuple[str, os.stat_result]]:
         try:
             entries = list(os.scandir(inbox))
         except OSError as fault:
@@ -218,27 +218,28 @@ class PartnerFolders:
             except OSError:
                 continue  # gone between listing and looking: somebody else's rename
             if stat.S_ISREG(status.st_mode):
-                yield Path(entry.path), status
+                yield entry.name, status
 
     def is_temporary(self, name: str) -> bool:
         """Whether a name says that its file is still being written; such names belong to whoever writes them."""
         return naming.is_temporary(name, self.temporary)
 
-    def _forget_all_but(self, inbox: Path, present: dict[Path, os.stat_result]) -> None:
-        for path in [p for p in self._seen if p.parent == inbox and p not in present]:
-            del self._seen[path]
+    def _forget_all_but(self, kind: str, present: dict[str, os.stat_result]) -> None:
+        for key in [key for key in self._seen if key[0] == kind and key[1] not in present]:
+            del self._seen[key]
 
-    def _settled(self, path: Path, status: os.stat_result, *, now: float) -> bool:
-        seen = self._seen.get(path)
+    def _settled(self, kind: str, name: str, status: os.stat_result, *, now: float) -> bool:
+        seen = self._seen.get((kind, name))
         if seen is None or (seen.size, seen.modified) != (status.st_size, status.st_mtime_ns):
-            self._seen[path] = seen = _Seen(status.st_size, status.st_mtime_ns, now)
+            self._seen[kind, name] = seen = _Seen(status.st_size, status.st_mtime_ns, now)
         return now - seen.since >= self.settle_seconds and not seen.incomplete
 
-    def _ready(self, path: Path, status: os.stat_result) -> bool:
+    def _ready(self, kind: str, name: str, status: os.stat_result) -> bool:
+        path = self.inboxes[kind] / name
         if self.trigger and not any(path.with_name(n).exists() for n in (path.name + self.trigger, path.stem + self.trigger)):
             return False
         if self.whole_x12 and not self._whole(path, status.st_size):
-            self._seen[path].incomplete = True
+            self._seen[kind, name].incomplete = True
             return False
         return True
 
@@ -266,7 +267,7 @@ class PartnerFolders:
             return []  # another instance has it, or its writer still holds it (Windows: sharing violation)
         except OSError as fault:
             raise trouble(self.processing, f"did not take {path.name}", fault) from fault
-        self._seen.pop(path, None)
+        self._seen.pop((kind, path.name), None)
         if not stat.S_ISREG((self.processing / place).lstat().st_mode):
             rename_new(self.processing / place, free_name(self.quarantine, safe_name(path.name)))  # a link was put in its place meanwhile
             return []

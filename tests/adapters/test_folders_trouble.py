@@ -103,7 +103,7 @@ def test_a_link_put_in_place_of_a_settled_file_is_not_read(tmp_path: Path) -> No
     status = path.lstat()
     path.unlink()
     path.symlink_to(secret)
-    folders._settled(path, status, now=1.0)
+    folders._settled("production", "a.edi", status, now=1.0)
     assert folders._claim(path, "production", status, now=1.0) == []
     assert folders.claimed() == []
     assert (folders.quarantine / "a.edi").is_symlink()
@@ -170,6 +170,17 @@ def test_a_flood_is_taken_in_turns_oldest_first_and_waits_for_its_own_queue(make
         stage.worker.drain()
         take(stage.ctx, "ATLAS")
     assert len([file for file in stage.files() if file.direction == "in"]) == 8
+
+
+def test_a_burst_is_taken_whole_oldest_first_two_hundred_at_a_time(tmp_path: Path) -> None:
+    folders = make(tmp_path, settle=0)
+    for number in range(1000):
+        path = tmp_path / "inbox" / f"{number:04d}.csv"
+        path.write_bytes(b"%d" % number)
+        os.utime(path, (1_700_000_000 - number, 1_700_000_000 - number))
+    sweeps = [names(folders.claim_settled(now=1.0)) for _ in range(6)]
+    assert [len(sweep) for sweep in sweeps] == [200] * 5 + [0]
+    assert [name for sweep in sweeps for name in sweep] == [f"{number:04d}.csv" for number in reversed(range(1000))]
 
 
 # incomplete files
