@@ -52,7 +52,7 @@ class LineResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLineOutcome:
-    """One line with its result; the quantities add up to the refund line's, `stocked` says how many went where."""
+    """One line with its result; the quantities add up to the refund line's, `stocked` says how many of what went where (a bundle as its components)."""
 
     key: str
     sku: str
@@ -65,7 +65,7 @@ class RefundLineOutcome:
     result: LineResult
     reason: str = ""
     goods: str = "merchandise"
-    stocked: tuple[tuple[str, int], ...] = ()
+    stocked: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class Surroundings:
     By order line id: `shipped`, `credited` (units of other refunds), `disposed` (units of other refunds of the same Shopify return). By SKU: `received`,
     every RA's warehouse of the RMA with what is not in stock yet; empty when the RMA has no RA. `named`: Loop names this refund as the RMA's.
     `settled`: how the RMA's credits were settled so far, by kind. `open_credits`: credits of the order, or of the RMA whose exchange order it is,
-    that were not paid out. `shipping_paid` and `shipping_credited` are the order's, in the shop's currency.
+    that were not paid out. `bundles`: the components of a SKU. `shipping_paid` and `shipping_credited` are the order's, in the shop's currency.
     """
 
     shipped: Mapping[str, int]
@@ -131,6 +131,7 @@ class Surroundings:
     shipping_paid: Decimal | None = None
     shipping_credited: Decimal = ZERO
     default_warehouse: str = ""
+    bundles: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
 
 
@@ -224,7 +225,7 @@ def line_outcome(line: RefundLine, imported: int, currency: str) -> RefundLineOu
 
 def with_stock(line: RefundLineOutcome, postings: Iterable[Posting]) -> RefundLineOutcome:
     """A line with where its units went."""
-    mine = tuple((p.warehouse, p.quantity) for p in postings if p.line_key == line.key)
+    mine = tuple((p.warehouse, p.sku, p.quantity) for p in postings if p.line_key == line.key)
     result = LineResult.WITHOUT_STOCK if line.imported and not mine else line.result
     return replace(line, result=result, stocked=mine)
 
@@ -240,7 +241,7 @@ def hold_reason(refund: Refund, lines: tuple[RefundLineOutcome, ...], around: Su
         kinds = {portion.kind for portion in portions(source, line.imported, around)}
         if "NO_RESTOCK" not in kinds or not around.has_received:
             continue
-        for at in around.received.get(line.sku, ()):
+        for at in (at for sku, _ in components(line.sku, around) for at in around.received.get(sku, ())):
             if at.units and not around.warehouses[at.warehouse].second_quality:
                 code = at.warehouse
                 return f"{code} has no second-quality warehouse: set second_quality for {code} under [[warehouses]] in gateway.toml"
@@ -288,15 +289,29 @@ def restock(
         for portion in portions(source, line.imported, around):
             if portion.kind == "MISSING":
                 remarks.append(f"{line.sku}: {portion.quantity} missing by Shopify's return, not put in stock")
-            elif line.sku in shelves:
-                made = from_shelves(line, portion, shelves[line.sku], around)
+                continue
+            for sku, count in components(line.sku, around):
+                made, asked = put_away(replace(line, sku=sku), replace(portion, quantity=portion.quantity * count), shelves, around)
                 postings += made
-                tasks += beyond_receipt(line, portion, made, around)
-            else:
-                postings += without_ra(line, portion, around)
+                tasks += asked
     merged = merge(postings)
     remarks += [f"{p.sku}: {p.remark}" for p in merged if p.remark]
     return merged, tuple(dict.fromkeys(remarks)), tuple(tasks)
+
+
+def components(sku: str, around: Surroundings) -> tuple[tuple[str, int], ...]:
+    """What goes into stock for one unit of a SKU: itself, or what the bundle is made of that it is (R-050)."""
+    return around.bundles.get(sku) or ((sku, 1),)
+
+
+def put_away(
+    line: RefundLineOutcome, portion: _Portion, shelves: Mapping[str, list[_Shelf]], around: Surroundings
+) -> tuple[list[Posting], list[str]]:
+    """Put the units of one SKU away, and ask about those that no receipt has."""
+    if line.sku not in shelves:
+        return without_ra(line, portion, around), []
+    made = from_shelves(line, portion, shelves[line.sku], around)
+    return made, beyond_receipt(line, portion, made, around)
 
 
 def without_ra(line: RefundLineOutcome, portion: _Portion, around: Surroundings) -> list[Posting]:
@@ -338,11 +353,11 @@ def beyond_receipt(line: RefundLineOutcome, portion: _Portion, made: list[Postin
 
 
 def merge(postings: list[Posting]) -> tuple[Posting, ...]:
-    """One posting for each line and warehouse: the ledger's reference is the refund's line."""
-    found: dict[tuple[str, str], Posting] = {}
+    """One posting for each line, warehouse and SKU: the ledger's reference is the refund's line."""
+    found: dict[tuple[str, str, str], Posting] = {}
     for p in postings:
-        before = found.get((p.line_key, p.warehouse))
+        before = found.get((p.line_key, p.warehouse, p.sku))
         quantity = p.quantity + (before.quantity if before else 0)
         remark = p.remark or (before.remark if before else "")
-        found[p.line_key, p.warehouse] = Posting(warehouse=p.warehouse, sku=p.sku, quantity=quantity, line_key=p.line_key, remark=remark)
+        found[p.line_key, p.warehouse, p.sku] = Posting(warehouse=p.warehouse, sku=p.sku, quantity=quantity, line_key=p.line_key, remark=remark)
     return tuple(found.values())

@@ -88,9 +88,14 @@ def _credit(_ctx: Context, connection: Connection, invoice: dict[str, Any]) -> I
         yield row | ({"shopper_gross": money.text(whole, invoice["shopper_currency"])} if shopper else {})
 
 
+def _place(line: dict[str, Any], warehouse: str, sku: str, quantity: int) -> str:
+    """Where units went; a component of a bundle is named."""
+    return f"{warehouse}:{quantity}" + ("" if sku == line["sku"] else f"*{sku}")
+
+
 def _goods(line: dict[str, Any], currency: str) -> dict[str, Any]:
     gross = money.text(Decimal(line["merchandise"]) + Decimal(line["tax"]), currency)
-    places = " ".join(f"{warehouse}:{quantity}" for warehouse, quantity in json.loads(line["stocked"]))
+    places = " ".join(_place(line, *where) for where in json.loads(line["stocked"]))
     row = {"row": "LINE", "kind": "goods", "sku": line["sku"], "quantity": line["imported"], "restock_type": line["restock_type"]}
     return row | {"goods": line["goods"], "warehouses": places, "net": line["merchandise"], "tax": line["tax"], "gross": gross}
 

@@ -205,6 +205,7 @@ def _surroundings(ctx: Context, connection: Connection, refund: Refund, order: O
         shipping_paid=order.shipping,
         shipping_credited=ledger.shipping_credited(connection, refund.order_id, currency=refund.currency),
         default_warehouse=ctx.default_warehouse,
+        bundles=ctx.places.catalogue.bundles,
         policy=ctx.policy,
     )
     if rma is None:

@@ -109,6 +109,7 @@ def _goods(
             key = extra.sku or extra.stated
             unknown[key] = unknown.get(key, 0) + extra.quantity
     own = {ra.document.warehouse for ra in ras}
+    holds = _bundles(ras)
     for sku in sorted({*expected, *unknown, *(row["sku"] for row in movements)}):
         mine = [row for row in movements if row["sku"] == sku and row["cause"] == "refund" and row["remark"] != UNSEEN]
         yield GoodsAccount(
@@ -117,16 +118,21 @@ def _goods(
             unknown=unknown.get(sku, 0),
             restocked=sum(row["quantity"] for row in mine if row["warehouse"] in own),
             second=sum(row["quantity"] for row in mine if row["warehouse"] not in own),
-            credited=sum(line["imported"] for rows in refund_lines.values() for line in rows if line["sku"] == sku),
+            credited=sum(line["imported"] * holds.get((line["sku"], sku), line["sku"] == sku) for rows in refund_lines.values() for line in rows),
         )
+
+
+def _bundles(ras: Iterable[HeldAuthorization]) -> dict[tuple[str, str], int]:
+    """How many of a component one bundle of these RAs holds, by bundle and component."""
+    return {(part.bundle, line.sku): part.quantity for ra in ras for line in ra.document.lines for part in line.bundle_parts}
 
 
 def _stock(refund_lines: Mapping[str, list[dict[str, Any]]], movements: list[dict[str, Any]]) -> Iterator[StockAccount]:
     told: dict[tuple[str, str, str], int] = {}
     for refund_id, rows in refund_lines.items():
         for line in rows:
-            for warehouse, quantity in json.loads(line["stocked"]):
-                told[f"refund {refund_id} line {line['key']}", warehouse, line["sku"]] = quantity
+            for warehouse, sku, quantity in json.loads(line["stocked"]):
+                told[f"refund {refund_id} line {line['key']}", warehouse, sku] = quantity
     held = {(row["reference"], row["warehouse"], row["sku"]): row["quantity"] for row in movements if row["cause"] == "refund"}
     for key in sorted({*told, *held}):
         yield StockAccount(reference=key[0], warehouse=key[1], sku=key[2], by_refund=told.get(key, 0), in_ledger=held.get(key, 0))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway.simulator.partner import Announcement, announcement, read_csv, read_x12
 from gateway.simulator.world import open_known_return
+from gateway.views import health
 from tests.journeys.steps import announce, come_back
 from tests.stage import HOUR, Stage
 
@@ -117,6 +118,16 @@ def test_a_bundle_is_announced_as_its_components_and_complete_with_all_of_them(m
     assert str(stage.ra("RA77000070").document.value) == "86.40"
     stage.receive("RA77000070", [("TEE-BLK-M", 2), ("CAP-NVY-OS", 1)], receipt_no="WR70")
     assert stage.calls("process", 77000070) == 1
+
+
+def test_a_refunded_bundle_puts_its_components_in_stock_and_the_book_holds(make_stage: Callable[..., Stage]) -> None:
+    stage = open_bundle(make_stage)
+    stage.receive("RA77000070", [("TEE-BLK-M", 2), ("CAP-NVY-OS", 1)], receipt_no="WR70")
+    stage.loop_finishes()
+    stage.import_refunds()
+    assert (stage.stock("NJ1", "TEE-BLK-M"), stage.stock("NJ1", "CAP-NVY-OS"), stage.stock("NJ1", "SET-TEE")) == (12, 11, 0)
+    assert [row["total"] for row in stage.invoices().values()] == ["86.40"]
+    assert health.verify(stage.ctx.engine, stage.ctx.folders) == []
 
 
 def test_a_bundle_that_misses_a_component_is_flagged_as_component_and_as_bundle(make_stage: Callable[..., Stage]) -> None:

@@ -366,10 +366,10 @@ class Life(RuleBasedStateMachine):
                 )
             )
         stock = [
-            StockAccount(reference=line.key, warehouse=w, sku=line.sku, by_refund=n, in_ledger=self.ledger.get((line.key, w, line.sku), 0))
+            StockAccount(reference=line.key, warehouse=w, sku=sku, by_refund=n, in_ledger=self.ledger.get((line.key, w, sku), 0))
             for _, found in self.imported.values()
             for line in found.lines
-            for w, n in line.stocked
+            for w, sku, n in line.stocked
         ]
         assert sum(one.by_refund for one in stock) == sum(self.ledger.values())
         return Account(rma="77", lines=lines, goods=tuple(goods), stock=tuple(stock), credits=tuple(self.credit_accounts()))
