@@ -33,6 +33,7 @@ from gateway.mapping.profiles import Profile
 from gateway.store import database, leases, ledger, remote, workqueue
 
 if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that a command that only looks does not pay for them
+    from gateway.clients.breaker import Breaker
     from gateway.clients.loop import Loop
     from gateway.clients.session import Session
     from gateway.clients.sftp import Address
@@ -51,16 +52,28 @@ def clock(workspace: Workspace) -> Callable[[], datetime]:
     moved = workspace.environment.get("GATEWAY_CLOCK_FILE")
     if not moved or not workspace.settings.test_mode:
         return lambda: datetime.now(UTC)
-    path = Path(moved)
+    return lambda: datetime.now(UTC) + timedelta(seconds=_offset(Path(moved)))
 
-    def now() -> datetime:
-        try:
-            offset = float(path.read_text(encoding="ascii").strip() or 0)
-        except (OSError, ValueError):
-            offset = 0.0
-        return datetime.now(UTC) + timedelta(seconds=offset)
 
-    return now
+def _offset(path: Path) -> float:
+    try:
+        return float(path.read_text(encoding="ascii").strip() or 0)
+    except (OSError, ValueError):
+        return 0.0
+
+
+def elapsed(workspace: Workspace) -> Callable[[], float]:
+    """Seconds that only go forward; in test mode also by what the clock is moved ahead, so that a pause passes when a test moves it."""
+    moved = workspace.environment.get("GATEWAY_CLOCK_FILE")
+    if not moved or not workspace.settings.test_mode:
+        return time.monotonic
+    path, most = Path(moved), [0.0]
+
+    def seconds() -> float:
+        most[0] = max(most[0], _offset(path))
+        return time.monotonic() + most[0]
+
+    return seconds
 
 
 def place_name(workspace: Workspace) -> str:
@@ -177,7 +190,7 @@ def make_loop(workspace: Workspace, sleep: Callable[[float], None] = time.sleep)
     key = workspace.secret(part.api_key)
     periods = workspace.settings.periods
     pacer = Pacer(part.calls_a_minute, MINUTE, time.monotonic, sleep)
-    return Loop(Session("Loop", base, {"X-Authorization": key}, pacer, periods.connect, periods.answer))
+    return Loop(Session("Loop", base, {"X-Authorization": key}, pacer, periods.connect, periods.answer, make_breaker(workspace)))
 
 
 def make_shopify(workspace: Workspace, sleep: Callable[[float], None] = time.sleep) -> Shopify:
@@ -196,9 +209,18 @@ def make_shopify(workspace: Workspace, sleep: Callable[[float], None] = time.sle
         Pacer(1200, MINUTE, time.monotonic, sleep),
         periods.connect,
         periods.answer,
+        make_breaker(workspace),
     )
     fetch = None if token else token_fetcher(workspace, session)
     return Shopify(session=session, bucket=Bucket(monotonic=time.monotonic, sleep=sleep), version=part.version, fetch_token=fetch)
+
+
+def make_breaker(workspace: Workspace) -> Breaker:
+    """The circuit breaker of one host."""
+    from gateway.clients.breaker import Breaker
+
+    periods = workspace.settings.periods
+    return Breaker(workspace.settings.service.pause_after, periods.first_pause, periods.longest_pause, elapsed(workspace))
 
 
 def make_telling(workspace: Workspace) -> Telling:

@@ -141,6 +141,8 @@ class Periods(_Part):
     incomplete_file: float = 24 * 3600.0
     connect: float = 10.0
     answer: float = 30.0
+    first_pause: float = 30.0
+    longest_pause: float = 600.0
     lease: float = 300.0
 
 
@@ -197,6 +199,7 @@ class ServicePart(_Part):
     """The running service."""
 
     workers: int = 2
+    pause_after: int = 5
     partners: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8484"
     webhook_listen: str = ""

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from gateway.clients.breaker import Breaker
 from gateway.errors import HeldError, PermanentError, TemporaryError
 
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -83,10 +84,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """No complete answer; `arrived` False when the request surely did not reach the service."""
+    """No complete answer; `arrived` False when the request surely did not reach the service, `delay` the seconds before another call makes sense."""
 
     text: str
     arrived: bool
+    delay: float | None = None
+    called: bool = True
 
 
 @dataclass(slots=True)
@@ -124,6 +127,7 @@ class Session:
     pacer: Pacer
     connect_seconds: float = 10.0
     read_seconds: float = 30.0
+    breaker: Breaker | None = None
     _local: threading.local = field(default_factory=threading.local)
 
     def __post_init__(self) -> None:
@@ -141,12 +145,27 @@ class Session:
     def send(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, form: Mapping[str, str] | None = None
     ) -> Answer | Silence:
-        """Make one call and read it to the end; `body` goes as JSON, `form` as a form."""
+        """Make one call and read it to the end; `body` goes as JSON, `form` as a form. A host that is left alone is not called at all."""
+        if self.breaker is None:
+            return self._call(method, path, query=query, body=body, form=form)
+        rest = self.breaker.rest()
+        if rest:
+            text = f"{self.service} was not called: it did not answer the last calls; it is asked again in {rest:.0f} s"
+            return Silence(text=text, arrived=False, delay=rest)
+        alive: bool | None = None
+        try:
+            answer = self._call(method, path, query=query, body=body, form=form)
+            alive = _is_alive(answer)
+        finally:
+            self.breaker.heard(alive)
+        return answer
+
+    def _call(self, method: str, path: str, *, query: Mapping[str, str] | None, body: Any, form: Mapping[str, str] | None) -> Answer | Silence:
         asked = self.pacer.monotonic()
         self.pacer.wait()
         started = self.pacer.monotonic()
         if started - asked > LONGEST_PATIENCE:  # waited, or was stopped, for so long that somebody else may have taken this over
-            return Silence(text=f"{self.service} was not called: no free place for {started - asked:.0f} s", arrived=False)
+            return Silence(text=f"{self.service} was not called: no free place for {started - asked:.0f} s", arrived=False, called=False)
         try:
             response = self._requests().request(
                 method,
@@ -201,10 +220,17 @@ class Session:
         return Answer(status=response.status_code, body=body, garbled=garbled, text=text[:300], headers=response.headers)
 
 
+def _is_alive(answer: Answer | Silence) -> bool | None:
+    """What an answer shows of its host; None when it was not asked."""
+    if isinstance(answer, Silence):
+        return False if answer.called else None
+    return answer.status < 500
+
+
 def judge_read(service: str, answer: Answer | Silence) -> Answer:
     """The answer of a read, or the error that says whether to try again."""
     if isinstance(answer, Silence):
-        raise TemporaryError(answer.text)
+        raise TemporaryError(answer.text, delay=answer.delay)
     if answer.status in (401, 403):
         raise AccessDeniedError(denied_words(service, answer.status))
     if answer.status in (402, 423):
@@ -229,7 +255,7 @@ def denied_words(service: str, status: int) -> str:
 def judge_write(service: str, answer: Answer | Silence) -> Outcome | Answer:
     """The outcome of a write where status or silence decides it; else the answer, whose body decides."""
     if isinstance(answer, Silence):
-        return Outcome(kind=Kind.UNCLEAR if answer.arrived else Kind.NOT_DONE, text=answer.text)
+        return Outcome(kind=Kind.UNCLEAR if answer.arrived else Kind.NOT_DONE, text=answer.text, delay=answer.delay)
     if answer.status in (401, 403) and not _has_list_of_errors(answer):
         return Outcome(kind=Kind.DENIED, text=denied_words(service, answer.status))
     if answer.status == 429:

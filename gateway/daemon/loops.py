@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from gateway.daemon.holding import Holding
 from gateway.folders import FolderTroubleError
-from gateway.jobs import SCHEDULED, intake
+from gateway.jobs import SCHEDULED, intake, reaching
 from gateway.jobs.context import Context
 from gateway.store import database, events, leases, waking, workqueue
 from gateway.worker import Worker, run_alone
@@ -136,6 +136,7 @@ def schedule(service: Service) -> None:
         if service.stopping.is_set():
             return
         run_due(service, name)
+    reaching.tell(service.ctx)
     service.stopping.wait(LOOK_SECONDS)
 
 

@@ -18,7 +18,7 @@ from gateway.daemon.holding import Holding
 from gateway.daemon.loops import LOOK_SECONDS, LOOPS, STUCK_SECONDS, Loop, Service, plan, take, watch
 from gateway.daemon.syncing import sync_all, sync_once
 from gateway.errors import GatewayError, TemporaryError
-from gateway.jobs import SCHEDULED
+from gateway.jobs import SCHEDULED, reaching
 from gateway.jobs.context import Context, Tally
 from gateway.store import database, leases, workqueue
 from gateway.worker import Worker, run_alone
@@ -139,6 +139,7 @@ def run_once(ctx: Context, *, owner: str, stopping: threading.Event, lease_secon
         worker.drain(stop=stopping.is_set)
     sync_once(ctx, owner=owner, partners=holding.partners(), stopping=stopping)
     worker.drain(stop=stopping.is_set)
+    reaching.tell(ctx)
     give_back(ctx, owner=owner)
     return ran
 

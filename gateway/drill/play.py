@@ -31,7 +31,7 @@ RMAS = (77000001, 77000002, 77000003, 77000004)
 SKUS = ("TEE-BLK-M", "HOOD-GRY-M", "CAP-NVY-OS", "DRS-RED-6", "DRS-RED-8")
 MOST_PASSES = 40
 PASS_SECONDS = 30.0
-REVIEW_PASSES = 3  # a reviewer takes longer than a call takes to settle
+REVIEW_PASSES = 5  # a reviewer takes longer than a call takes to settle with the gateway killed three times; sooner, and the gateway asks a person
 PERIODS = """
 [periods]
 refunds_lag = -5.0

@@ -17,19 +17,18 @@ from typing import Any
 from sqlalchemy import Engine
 
 from gateway.drill.play import Setting, Theatre, Victims, play, theatre
-from gateway.drill.victim import Order
+from gateway.drill.victim import CALLS, Order
 from gateway.errors import GatewayError
 from gateway.store import database
 
 KINDS = ("kill", "moment", "fsync", "write", "rename", "open", "full")
-KILLED_AGAIN = 2
 KILLED_AGAIN = 2
 LOST, DOUBLED, DIFFERENT = "lost", "doubled", "different"
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where a play is broken: `place` is a point, a moment in milliseconds, or the number of a call, counted through the whole play."""
+    """Where a play is broken: `place` is a point or the number of a call, counted through the whole play, a moment in milliseconds with the pass in thousands, or (full) a pass."""
 
     kind: str
     place: int
@@ -42,6 +41,7 @@ class Report:
     seed: int
     points: int = 0
     passes: int = 0
+    calls: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     struck: dict[str, int] = field(default_factory=dict)
     differences: list[dict[str, Any]] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Drill:
         began = self.monotonic()
         report = Report(seed=self.setting.seed)
         calm = self._play("calm", report)
-        breaks = [only] if only else list(draw(count, kinds=kinds, seed=self.setting.seed, points=report.points, passes=report.passes))
+        breaks = [only] if only else list(draw(count, kinds=kinds, report=report))
         for number, place in enumerate(breaks, start=1):
             self._broken(place, calm, report)
             found = report.counts
@@ -110,12 +110,13 @@ class Drill:
             _clear(self.setting.database_url)
         with theatre(folder, self.setting, self.victims) as stage:
             try:
-                state = play(stage, orders(stage, place) if place else iter(()))
+                state = play(stage, orders(stage, place, report.passes) if place else iter(()))
             finally:
                 if place:
                     report.struck[place.kind] = report.struck.get(place.kind, 0) + strikes(stage)
             if not place:
                 report.points, report.passes = passed(stage), stage.passes
+                report.calls = {kind: called(stage, kind) for kind in CALLS}
         shutil.rmtree(folder, ignore_errors=True)
         return state
 
@@ -125,43 +126,49 @@ def passed(stage: Theatre) -> int:
     return sum(said.get("points", 0) for said in stage.said)
 
 
+def called(stage: Theatre, kind: str) -> int:
+    """How many calls of a kind a play has made."""
+    return sum(said.get("calls", {}).get(kind, 0) for said in stage.said)
+
+
 def strikes(stage: Theatre) -> int:
     """How often a play was broken."""
     return sum(bool(said.get("died") or said.get("failed")) for said in stage.said)
 
 
-def draw(count: int, *, kinds: tuple[str, ...], seed: int, points: int, passes: int) -> Iterator[Break]:
-    """So many breaks, spread over the play: kills evenly over its points, the rest by lot."""
-    dice = random.Random(seed)
+def draw(count: int, *, kinds: tuple[str, ...], report: Report) -> Iterator[Break]:
+    """So many breaks, spread over a play like the calm one reported: kills and calls evenly over its points and calls, elsewhere with each seed; the rest by lot."""
+    dice, passes = random.Random(report.seed), report.passes
+    places = {"kill": report.points, **report.calls}
     each = {kind: len(range(place, count, len(kinds))) for place, kind in enumerate(kinds)}
     for kind, number in each.items():
         for place in range(number):
-            if kind == "kill":
-                yield Break(kind, 1 + place * points // max(number, 1))
+            if kind in places:
+                yield Break(kind, 1 + int((place + dice.random()) * places[kind] / number))
             elif kind == "moment":
                 yield Break(kind, dice.randrange(1, 900) + 1000 * dice.randrange(passes // 2 + 1))
-            elif kind == "full":
-                yield Break(kind, dice.randrange(passes // 2 + 1))
             else:
-                yield Break(kind, dice.randrange(1, 12) + 1000 * dice.randrange(passes // 2 + 1))
+                yield Break(kind, dice.randrange(passes // 2 + 1))
 
 
-def orders(stage: Theatre, place: Break) -> Iterator[Order]:
-    """The order of each pass that breaks a play at a place; for all but kills, thousands count passes. A killed one is killed again while it recovers."""
+def orders(stage: Theatre, place: Break, passes: int) -> Iterator[Order]:
+    """The order of each pass that breaks a play at a place, for as many as a calm one has. A killed one is killed again while it recovers."""
     if place.kind == "kill":
         while not strikes(stage):
             yield Order(die_at=max(place.place - passed(stage), 1))
         dice = random.Random(place.place)
         yield from [Order(die_at=dice.randrange(1, 250)) for _ in range(KILLED_AGAIN)]
         return
+    if place.kind in CALLS:
+        while not strikes(stage) and stage.passes < passes:
+            yield Order(fail=place.kind, fail_at=place.place - called(stage, place.kind))
+        return
     calm, at = (place.place, 0) if place.kind == "full" else divmod(place.place, 1000)
     yield from [Order()] * calm
     if place.kind == "moment":
         yield Order(die_after_ms=float(at))
-    elif place.kind == "full":
-        yield Order(full=True)
     else:
-        yield Order(fail=place.kind, fail_at=at)
+        yield Order(full=True)
 
 
 def judge(found: object, calm: object) -> str:

@@ -3,7 +3,8 @@
 Points are counted through everything whose order matters: before and after each commit, each call that leaves, each rename and each flush. Forking from a
 warm process makes a pass cheap; the child has no threads, opens its own database connection, and does exactly what `gateway run-once` does.
 
-One line of JSON in: {"order": an `Order`, "environment": what the pass shall find}; one line out: {"points": how many were passed, "died": bool, "failed": bool, "error": words}.
+One line of JSON in: {"order": an `Order`, "environment": what the pass shall find}; one line out: {"points": how many were passed, "calls": how many of each kind were made,
+"died": bool, "failed": bool, "error": words}.
 """
 
 from __future__ import annotations
@@ -52,15 +53,19 @@ class Points:
         self.order = order
         self.report = report
         self.passed = 0
-        self.calls = 0
+        self.calls = dict.fromkeys(CALLS, 0)
         self.failed = False
 
     def reach(self) -> None:
         """One point."""
         self.passed += 1
         if self.passed == self.order.die_at:
-            os.write(self.report, json.dumps({"points": self.passed, "died": True, "failed": False}).encode())
+            self.tell(died=True, failed=False)
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def tell(self, *, died: bool, failed: bool, error: str = "") -> None:
+        """Say how far it came."""
+        os.write(self.report, json.dumps({"points": self.passed, "calls": self.calls, "died": died, "failed": failed, "error": error}).encode())
 
     def around(self, call: Callable[..., Any], kind: str = "") -> Callable[..., Any]:
         """The same call with a point before and after it, failing when it is the chosen one of its kind."""
@@ -75,11 +80,11 @@ class Points:
         return counted
 
     def maybe_fail(self, kind: str) -> None:
-        """Fail when this is the chosen call."""
-        if not kind or kind != self.order.fail:
+        """Count a call, and fail when it is the chosen one."""
+        if not kind:
             return
-        self.calls += 1
-        if self.calls == self.order.fail_at:
+        self.calls[kind] += 1
+        if kind == self.order.fail and self.calls[kind] == self.order.fail_at:
             self.failed = True
             raise OSError(CODES[kind], os.strerror(CODES[kind]))
 
@@ -174,7 +179,7 @@ def live(order: Order, report: int) -> int:
     except BaseException as caught:  # noqa: BLE001 - whatever it is, the drill shall see it
         error = repr(caught)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    os.write(report, json.dumps({"points": points.passed, "died": False, "failed": points.failed or order.full, "error": error}).encode())
+    points.tell(died=False, failed=points.failed or order.full, error=error)
     return 1 if error else 0
 
 

@@ -1,6 +1,7 @@
 """Loop's returns in: new ones become RAs, changed ones change them.
 
-What was imported is remembered by position, with an overlap, so that nothing is missed at the edges; what has not changed is passed over.
+What was imported is remembered by position, which is the newest change that Loop has shown, with an overlap, so that nothing is missed at the edges or while
+our clock is wrong; what has not changed is passed over.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ def import_return_authorizations(ctx: Context, *, rma: str | None = None, start:
     until = end or ctx.now()
     since = start or _since(ctx)
     for begin, finish in windows(since, until):
+        shown: list[datetime] = []
         for state in STATES:
             for page in ctx.loop.list_returns(start=begin, end=finish, state=state, field="created_at" if start else "updated_at"):
                 _take_page(ctx, page, tally)
+                shown += [entry.updated_at for entry in page if isinstance(entry, Return)]
         if start is None:
             with database.writing(ctx.engine) as connection:
-                events.set_position(connection, POSITION, database.instant(min(finish, until)))
+                events.advance_position(connection, POSITION, max(shown, default=None))
     return tally
 
 

@@ -87,14 +87,16 @@ def _scan_orders(ctx: Context, tally: Tally, *, start: datetime | None, end: dat
         return
     with database.reading(ctx.engine) as connection:
         waiting = {r.document.order_name.lstrip("#") for r in returns.waiting_for_exchange(connection)}
+    shown: list[datetime] = []
     for page in ctx.shopify.orders_touched(start=since, end=until + timedelta(seconds=1)):
         for touched in page:
+            shown.append(touched.updated_at)
             prefixed = touched.name.lstrip("#").upper().startswith(ctx.policy.exchange_prefix.upper())
             if prefixed or waiting & {tag.lstrip("#") for tag in touched.tags}:
                 _take_candidate(ctx, touched, tally)
     if start is None:
         with database.writing(ctx.engine) as connection:
-            events.set_position(connection, POSITION, database.instant(until))
+            events.advance_position(connection, POSITION, max(shown, default=None))
 
 
 def _take_candidate(ctx: Context, touched: TouchedOrder, tally: Tally) -> None:

@@ -43,14 +43,16 @@ def import_refunds(ctx: Context, *, order: str | None = None, start: datetime | 
     _retry_held(ctx, tally)
     begin = since
     while begin < until:
+        shown: list[datetime] = []
         finish = min(begin + LONGEST_SLICE, until) if until - begin < timedelta(days=3) else min(begin + timedelta(days=30), until)
         for page in ctx.shopify.orders_touched(start=begin, end=finish + timedelta(seconds=1)):
             for touched in page:
                 _take_order(ctx, touched, tally)
+                shown.append(touched.updated_at)
         begin = finish
         if start is None:
             with database.writing(ctx.engine) as connection:
-                events.set_position(connection, POSITION, database.instant(finish))
+                events.advance_position(connection, POSITION, max(shown, default=None))
     return tally
 
 

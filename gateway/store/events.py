@@ -194,6 +194,13 @@ def set_position(connection: Connection, name: str, value: str) -> None:
     database.put(connection, positions, {"name": name, "value": value})
 
 
+def advance_position(connection: Connection, name: str, shown: datetime | None) -> None:
+    """Move a position on to the newest change that the other side has shown; never back, and never by our own clock, which may be wrong."""
+    stored = position(connection, name)
+    if shown and (stored is None or database.moment(stored) < shown):
+        set_position(connection, name, database.instant(shown))
+
+
 def due_jobs(connection: Connection, *, now: datetime) -> list[str]:
     """Scheduled jobs whose time has come."""
     statement = select(schedule.c.job).where(schedule.c.due_at <= database.instant(now)).order_by(schedule.c.due_at)

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.cli.drill import lay_out
 from gateway.drill.play import Setting
-from gateway.drill.running import KINDS, Break, Drill, draw, judge
+from gateway.drill.running import KINDS, Break, Drill, Report, draw, judge
 from gateway.store import database
 from tests.adapters.test_service import gateway
 
@@ -55,13 +55,23 @@ def test_it_refuses_a_database_that_holds_something(tmp_path: Path, postgres_url
 
 def test_its_breaks_are_spread_over_the_life_and_repeat_by_their_seed() -> None:
     def places(seed: int) -> Iterator[Break]:
-        return draw(40, kinds=KINDS, seed=seed, points=1700, passes=7)
+        return draw(40, kinds=KINDS, report=Report(seed=seed, points=1700, passes=7, calls=calls))
+
+    calls = {"fsync": 200, "write": 60, "rename": 13, "open": 60}
 
     assert list(places(1)) == list(places(1))
     assert list(places(1)) != list(places(2))
     kills = [one.place for one in islice(places(1), 6)]
     assert kills == sorted(set(kills))
     assert kills[-1] > 1000
+    assert all(1 <= one.place <= calls[one.kind] for one in places(1) if one.kind in calls)
+
+
+@pytest.mark.timeout(600)
+def test_it_strikes_where_it_is_told_to(tmp_path: Path) -> None:
+    found = drill(tmp_path).run(1, kinds=("rename",))
+    assert (found.differences, found.struck) == ([], {"rename": 1})
+    assert found.calls["rename"] > 5
 
 
 @pytest.mark.parametrize(
