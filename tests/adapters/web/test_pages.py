@@ -123,6 +123,9 @@ def test_a_file_is_shown_three_ways_with_its_finding_at_its_place(world: Stage, 
     client = visit("vera")
     page = client.get(f"/files/{world.file('broken.edi').id}").text
     found = next(block for block in page.split("<li") if "W07*X*QQ" in block)
+    assert all(heading in page for heading in (">Raw<", ">Annotated<", ">In business words<"))
+    assert 'id="finding2"' in found
+    assert 'href="#finding2"' in page
     assert "must be a number" in found
     assert "Quantity Received" in found
     assert client.get(f"/files/{world.file('broken.edi').id}/download").data == b"".join(
