@@ -40,14 +40,19 @@ def link_of(hit: dict[str, str]) -> str:
 def listed(visit: Visit) -> Answer:
     """RAs at a stage of the flow or in one state, oldest first."""
     stage, state = request.args.get("stage", ""), request.args.get("state", "")
-    known = {s.value for s in RaState}
-    states = (state,) if state in known else tuple(STAGE[stage].states) if stage in STAGE else OPEN
+    states = states_of(stage, state)
     partner = request.args.get("partner") or None
     with visit.desk.reading() as connection:
         page = listing.list_authorizations(connection, states=states, partner=partner, after=request.args.get("after", ""))
     facts = {"stages": STAGES, "states": [s.value for s in RaState], "partners": list(visit.desk.ctx.profiles)}
     chosen = {"stage": stage, "state": state, "partner": partner or ""}
     return visit.show("returns.html", page=page, chosen=chosen, more=more_of(page.after), **facts)
+
+
+def states_of(stage: str, state: str) -> tuple[str, ...]:
+    """The states that a list is about: one, those of a stage, or all on their way."""
+    known = {s.value for s in RaState}
+    return (state,) if state in known else tuple(STAGE[stage].states) if stage in STAGE else OPEN
 
 
 def held(visit: Visit) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web import acting, files, money, reports, returns, running, today, work
+from gateway.web import acting, bulk, files, money, reports, returns, running, today, work
 from gateway.web.guard import ACT, ADMINISTER, MONEY, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -15,6 +15,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/ras/<ra>/release", acting.release, ACT, "POST"),
     Route("/ras/<ra>/close", acting.close, ACT, "POST"),
     Route("/ras/<ra>/resend", acting.resend, ACT, "POST"),
+    Route("/ras/bulk", bulk.ask, ACT, "POST"),
+    Route("/ras/bulk/do", bulk.do, ACT, "POST"),
     Route("/receipts/<int:receipt_id>/correct", acting.correct, ACT, "POST"),
     Route("/effects/<int:effect_id>/retry", acting.retry, ACT, "POST"),
     Route("/desk", work.listed),

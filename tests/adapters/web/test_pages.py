@@ -92,6 +92,28 @@ def test_bulk_shows_the_count_first_then_each_result(filled: Stage, sign_in: Sig
     assert filled.tasks() == []
 
 
+def test_many_ras_are_held_and_released_with_the_count_first(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    data = {"form_key": form_key(client), "verb": "hold", "ra": ["RA77000002", "RA77000003"]}
+    asked = text_of(client.post("/ras/bulk", data=data).text)
+    assert "Hold: 1 RA" in asked
+    assert "Left out: 1" in asked
+    assert filled.ra("RA77000002").hold == ""
+    assert client.post("/ras/bulk/do", data=data).status_code == 409
+    assert "1 of 2 done" in text_of(client.post("/ras/bulk/do", data=data | {"reason": "stocktaking"}).text)
+    assert "stocktaking" in filled.ra("RA77000002").hold
+    assert "1 of 1 done" in text_of(client.post("/ras/bulk/do", data=data | {"verb": "release", "ra": "RA77000002"}).text)
+    assert filled.ra("RA77000002").hold == ""
+
+
+def test_the_whole_list_means_what_the_list_shows(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    asked = text_of(client.post("/ras/bulk", data={"form_key": form_key(client), "verb": "close", "all": "yes", "stage": "flagged"}).text)
+    assert "Close: 2 RAs" in asked
+    assert "RA77000002" not in asked
+    assert client.post("/ras/bulk", data={"form_key": form_key(client), "verb": "forget", "ra": "RA77000002"}).status_code == 409
+
+
 def test_an_item_is_taken_over_with_a_note(filled: Stage, sign_in: SignIn) -> None:
     client = sign_in("otto")
     task = filled.tasks()[0]
