@@ -28,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/aging", work.aging),
     Route("/files", files.listed),
     Route("/files/drop", files.drop, ACT, "POST"),
+    Route("/files/drop/take", files.take, ACT, "POST"),
     Route("/files/<int:file_id>", files.one),
     Route("/files/<int:file_id>/download", files.download),
     Route("/files/<int:file_id>/replay", files.replay, ACT, "POST"),

@@ -89,6 +89,7 @@ def attach(visit: Visit, receipt_id: int) -> Answer:
 def aging(visit: Visit) -> Answer:
     """What grows old."""
     desk_ = visit.desk
+    calendars = {name: profile.calendar.business for name, profile in desk_.ctx.profiles.items()}
     with desk_.reading() as connection:
-        found = desk_.figure("aging", lambda: views.aging(connection, now=desk_.ctx.now(), limits=desk_.limits))
-    return visit.show("aging.html", late=found["late"], steps=found["steps"], limits=desk_.limits)
+        found = desk_.figure("aging", lambda: views.aging(connection, now=desk_.ctx.now(), limits=desk_.limits, calendars=calendars))
+    return visit.show("aging.html", limits=desk_.limits, most=views.LIMIT, **found)

@@ -171,6 +171,8 @@ def test_a_file_is_dropped_and_taken(world: Stage, enter: Callable[..., Screen],
     screen = enter("otto")
     screen.go("/files")
     screen.page.set_input_files("input[type=file]", str(tmp_path / "dropped.edi"))
+    screen.click("button:has-text('Look at what it would cause')", "/files/drop$")
+    assert "Nothing has happened yet" in screen.text()
     screen.click("button:has-text('Drop it')", "/files$")
     world.take()
     screen.go("/files")

@@ -46,8 +46,23 @@ def test_a121_what_is_not_received_turns_amber_and_red(stage: Stage, sign_in: Si
     for days, red in ((15, False), (29, True)):
         stage.clock.advance((days - (0 if days == 15 else 15)) * DAY)
         with database.reading(stage.ctx.engine) as connection:
-            late = desk.aging(connection, now=stage.ctx.now(), limits=Limits())["late"]
+            late = desk.aging(connection, now=stage.ctx.now(), limits=Limits(), calendars={})["late"]
         assert [(row["ra"], row["value_cents"], row["red"]) for row in late] == [("RA77000001", 14040, red)]
+
+
+def test_what_the_carrier_delivered_and_nobody_reports_is_on_the_aging_page(peopled: Stage, sign_in: SignIn) -> None:
+    steps.announce(peopled, 77000001)
+    peopled.world.scan_label(77000001, "delivered")
+    peopled.wait(1)
+    peopled.import_rmas()
+    peopled.job("TellPeople")
+    peopled.wait(DAY)
+    with database.reading(peopled.ctx.engine) as connection:
+        assert desk.aging(connection, now=peopled.ctx.now(), limits=Limits(), calendars={})["delivered"] == []
+    peopled.wait(6 * DAY)
+    page = text_of(sign_in("vera").get("/aging").text)
+    assert "not received: 1 after 3 working days" in page
+    assert "RA77000001 amber ATLAS" in page
 
 
 def test_a140_the_page_says_why_it_was_flagged(world: Stage, visit: SignIn) -> None:
@@ -126,7 +141,14 @@ def test_a_dropped_file_is_taken_like_any_other(filled: Stage, sign_in: SignIn) 
     client = sign_in("otto")
     content = steps.the_944(77000002, number=7001)
     data = {"form_key": form_key(client), "partner": "ATLAS", "file": (io.BytesIO(content), "../../up.edi")}
-    assert client.post("/files/drop", data=data, content_type="multipart/form-data").status_code == 303
+    shown = text_of(client.post("/files/drop", data=data, content_type="multipart/form-data").text)
+    assert "Nothing has happened yet" in shown
+    assert "receipt WR5502 for RA77000002" in shown
+    assert "loop.process on 77000002" in shown
+    assert not list((filled.folder / "inbox" / "ATLAS").glob("up*"))
+    for said in ("lies in the inbox", "not waiting any more"):
+        client.post("/files/drop/take", data={"form_key": form_key(client)})
+        assert said in client.get("/files").text
     filled.take()
     assert filled.file("up.edi").outcome == "applied"
     assert filled.decision("77000002") is not None
@@ -136,7 +158,8 @@ def test_a_file_is_dropped_over_nothing(filled: Stage, sign_in: SignIn) -> None:
     client = sign_in("otto")
     (filled.folder / "inbox" / "ATLAS" / "same.edi").write_bytes(b"theirs")
     data = {"form_key": form_key(client), "partner": "ATLAS", "file": (io.BytesIO(b"ours"), "same.edi")}
-    answer = client.post("/files/drop", data=data, content_type="multipart/form-data")
+    client.post("/files/drop", data=data, content_type="multipart/form-data")
+    answer = client.post("/files/drop/take", data={"form_key": form_key(client)})
     assert (answer.status_code, "it is not overwritten" in answer.text) == (409, True)
     assert (filled.folder / "inbox" / "ATLAS" / "same.edi").read_bytes() == b"theirs"
 
