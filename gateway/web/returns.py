@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from flask import redirect, request
+from flask import Response, redirect, request
 
 from gateway.domain.lifecycle import RaState
 from gateway.store import listing
-from gateway.views import cases, story
+from gateway.views import bundles, cases, lineage, story
 from gateway.views.today import STAGE, STAGES
-from gateway.web.guard import Answer, Visit
+from gateway.web.guard import MONEY, Answer, Visit
 
 OPEN = tuple(state.value for stage in STAGES for state in map(RaState, stage.states))
 
@@ -70,6 +70,25 @@ def one(visit: Visit, number: str) -> Answer:
             return redirect(f"/returns/{rma}", code=303)
         found = story.tell(connection, rma)
     return visit.show("return.html", **found)
+
+
+def bundle(visit: Visit, number: str) -> Answer:
+    """The whole case as one archive to hand on; personal data is masked."""
+    with visit.desk.reading() as connection:
+        rma = cases.rma_of(connection, number)
+        content = bundles.bundle(connection, rma, visit.desk.ctx.folders)
+    answer = Response(content, mimetype="application/zip")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{rma}.zip"'
+    return answer
+
+
+def where_from(visit: Visit, number: str) -> Answer:
+    """Where every figure of a return comes from, to the element of a file or the field of an answer."""
+    with visit.desk.reading() as connection:
+        rma = cases.rma_of(connection, number)
+        figures = lineage.of_return(connection, rma)
+    told = [line for figure in figures if (line := lineage.in_words(figure)) and (visit.may(MONEY) or "invoice" not in figure)]
+    return visit.show("where_from.html", rma=rma, lines=[line.partition(" ← ") for line in told])
 
 
 def more_of(after: str) -> str:

@@ -11,6 +11,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/returns", returns.listed),
     Route("/returns/held", returns.held),
     Route("/returns/<number>", returns.one),
+    Route("/returns/<number>/where-from", returns.where_from),
+    Route("/returns/<number>/bundle", returns.bundle, ACT),
     Route("/ras/<ra>/hold", acting.hold, ACT, "POST"),
     Route("/ras/<ra>/release", acting.release, ACT, "POST"),
     Route("/ras/<ra>/close", acting.close, ACT, "POST"),

@@ -208,6 +208,15 @@ def test_month_end_is_one_report_on_screen_and_to_keep(visit: SignIn) -> None:
     assert client.get("/reports/month-end?from=never").status_code == 409
 
 
+def test_a_return_says_where_its_figures_come_from_and_is_handed_on_whole(visit: SignIn) -> None:
+    page = text_of(visit("vera").get("/returns/77000001/where-from").text)
+    assert "RA77000001 HOOD-GRY-M good 1" in page
+    assert "ATLAS_944_1001.edi" in page
+    assert "credit" not in page
+    assert visit("otto").get("/returns/77000001/bundle").data.startswith(b"PK")
+    assert visit("vera").get("/returns/77000001/bundle").status_code == 403
+
+
 def test_money_is_shown_to_those_who_may_see_it(world: Stage, visit: SignIn) -> None:
     assert "CI-6100001)" in visit("fina").get("/returns/77000001").text
     assert 'id="money"' not in visit("vera").get("/returns/77000001").text
