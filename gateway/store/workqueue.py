@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, not_, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal, not_, or_, select, tuple_, update
 
 from gateway.store import database
 from gateway.store.schema import files
@@ -84,6 +84,12 @@ def _due(statement: Select[Any], now: datetime, partners: Collection[str] | None
 def guard(work: Work) -> Select[Any]:
     """Finds its row while the work is still ours."""
     return select(queue.c.id).where(queue.c.id == work.id, queue.c.fence == work.fence)
+
+
+def guard_all(works: Sequence[Work]) -> Select[Any]:
+    """Finds a row while all of the works are still ours."""
+    held = select(func.count()).select_from(queue).where(tuple_(queue.c.id, queue.c.fence).in_([(work.id, work.fence) for work in works]))
+    return select(literal(1)).where(held.scalar_subquery() == len(works))
 
 
 def settle_all(connection: Connection, done: Sequence[Work], *, now: datetime) -> None:
