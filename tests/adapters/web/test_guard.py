@@ -161,6 +161,8 @@ def test_pages_allow_nothing_inline_and_nothing_from_elsewhere(world: Stage, vis
             continue
         answer = client.get(address(route.path))
         assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+        if answer.mimetype == "application/zip":
+            continue
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src=\"/static/)", answer.text), route.path
         assert not re.search(r'(?:src|href|action)="(?:https?:)?//', answer.text), route.path
 
