@@ -9,13 +9,13 @@ job that is done twice finds its work done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from gateway.errors import GatewayError, HeldError, PermanentError, TemporaryError
-from gateway.jobs import QUEUED, SCHEDULED
+from gateway.jobs import QUEUED, SCHEDULED, TOGETHER
 from gateway.jobs.context import Context, Tally
 from gateway.logs import Within
 from gateway.store import database, events, leases, workqueue
@@ -51,11 +51,18 @@ class Worker:
             )
         done: list[Work] = []
         since = ctx.monotonic()
-        for number, work in enumerate(claimed):
-            if number and stop():
-                break
-            if self.run(work):
-                done.append(work)
+        waiting, alone = list(claimed), set[Work]()
+        while waiting and (len(waiting) == len(claimed) or not stop()):
+            works = self._alike(waiting, alone)
+            finished = self._run_together(works) if len(works) > 1 else []
+            if len(works) > 1 and not finished:
+                alone.update(works)
+                continue
+            if not finished:
+                finished = [work for work in waiting[:1] if self.run(work)]
+                waiting = waiting[1:]
+            done += finished
+            waiting = [work for work in waiting if work not in finished]
             if ctx.monotonic() - since > SETTLE_SECONDS:
                 self._settle(done)
                 done, since = [], ctx.monotonic()
@@ -89,6 +96,27 @@ class Worker:
         else:
             return True
         return False
+
+    def _alike(self, waiting: Sequence[Work], alone: Collection[Work]) -> list[Work]:
+        """The next job, with all that may share its commits (on SQLite, where nobody else can write meanwhile)."""
+        first = waiting[0]
+        if self.jobs is not None or first.job not in TOGETHER or first in alone or self.ctx.engine.dialect.name != "sqlite":
+            return [first]
+        return [work for work in waiting if work.job == first.job and work not in alone]
+
+    def _run_together(self, works: Sequence[Work]) -> list[Work]:
+        """Do jobs that share their commits; those that are done. After any trouble none is, and each is done alone, where its own trouble is told."""
+        job, keys = works[0].job, [work.key for work in works]
+        log = Within(self.ctx.log, {"job": job})  # type: ignore[arg-type]  # as below
+        try:
+            done = set(TOGETHER[job](replace(self.ctx, engine=database.guarded(self.ctx.engine, workqueue.guard_all(works)), log=log), keys))
+        except GatewayError as error:
+            self.ctx.log.info("jobs.apart", extra={"job": job, "keys": keys, "why": error.message})
+            return []
+        except Exception:
+            self.ctx.log.exception("jobs.apart", extra={"job": job, "keys": keys})
+            return []
+        return [work for work in works if work.key in done]
 
     def _settle(self, done: list[Work]) -> None:
         if not done:

@@ -62,6 +62,14 @@ def open_packed(folders: PartnerFolders, place: str, *, name: str, number: int) 
     return Opened(how=how, files=tuple(claims), home=home)
 
 
+def may_be_packed(folders: PartnerFolders, place: str) -> bool:
+    """Whether a claimed file has to be looked at by `open_packed`: a look at its first bytes, and on the cautious side."""
+    packing = folders.packing
+    if packing is None or _is_from_inside(place):
+        return False
+    return packing.keyring is not None or unpacking.packed_kind(next(folders.read(place), b"")[:HEAD]) in packing.kinds
+
+
 def _is_from_inside(place: str) -> bool:
     """Whether a claimed file came out of a packed one, and is read as it is: packed once is enough."""
     return place.split(".")[1].count("-") > 1

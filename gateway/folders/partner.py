@@ -349,19 +349,24 @@ class PartnerFolders:
 
     def move(self, place: str, target: str) -> None:
         """Move a file to its planned place; done already is done."""
+        for folder in self.move_unflushed(place, target):
+            sync_folder(folder)
+
+    def move_unflushed(self, place: str, target: str) -> tuple[Path, Path]:
+        """The same, with the two folders left to be flushed before anybody says that it is done: for several moves at once."""
         source, goal = self.resolve(place), self.archive_root.parent / target
+        touched = (goal.parent, source.parent if source.exists() else self.processing)
         if not source.exists() and goal.exists():
-            return
+            return touched
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
             raise trouble(goal.parent, "cannot be made", fault) from fault
         if source.exists() and goal.exists() and same_bytes(source, goal):
             source.unlink()  # copied to another disk before a crash
-            return
+            return touched
         rename_new(source, goal)
-        sync_folder(goal.parent)
-        sync_folder(source.parent)
+        return touched
 
     def explain_partial(self, *, name: str, side_text: str, rest: bytes | None) -> None:
         """Put a side file (and the bad documents alone) into the error folder for a file that was partly applied."""

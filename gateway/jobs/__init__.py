@@ -6,7 +6,7 @@ never calls another: it enqueues, so that every step is a place to die safely.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.jobs import (
     comparing,
@@ -27,7 +27,7 @@ from gateway.jobs import (
     upkeep,
 )
 from gateway.jobs.context import Context, Tally
-from gateway.jobs.pausing import pausing
+from gateway.jobs.pausing import pausing, pausing_together
 
 SCHEDULED: dict[str, Callable[..., Tally]] = {
     "LoopImportReturnAuthorizations": loop.import_return_authorizations,
@@ -57,4 +57,11 @@ QUEUED: dict[str, Callable[[Context, str], object]] = {
     "message": telling.deliver_message,
     "effect.loop": loop_effects.perform_effect,
     "effect.shopify": inventory.perform_effect,
+}
+
+# Jobs of which several may share their commits: each takes keys and gives back those that it has done; what is left, or after any trouble all of it, is
+# done one by one.
+TOGETHER: dict[str, Callable[[Context, Sequence[str]], list[str]]] = {
+    "translate": pausing_together(unpacking.translate_together),
+    "shelve": pausing_together(intake.shelve_together),
 }

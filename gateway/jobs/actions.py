@@ -113,7 +113,8 @@ def _prospect(ctx: Context, connection: Connection, file: File) -> Prospect:
 
 
 def _brief(payload: dict[str, Any]) -> str:
-    return str(payload.get("content") or payload.get("details") or payload.get("units") or "in Loop")
+    told = payload.get("content") or payload.get("details") or payload.get("units") or "in Loop"
+    return ", ".join(f"{name} {value}" for name, value in told.items()) if isinstance(told, dict) else str(told)
 
 
 def replay(ctx: Context, *, file_id: int, dry_run: bool, accept_control: bool, actor: str) -> Prospect:

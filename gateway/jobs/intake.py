@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from gateway.edi import x12
 from gateway.folders import Claimed, NameTakenError
+from gateway.folders.durable import sync_folder
 from gateway.folders.partner import MOST_AT_ONCE
 from gateway.jobs import reading_edifact, reading_flat, reading_x12, rehearsing
 from gateway.jobs.context import Context
@@ -254,6 +255,38 @@ def shelve_file(ctx: Context, key: str) -> None:
     with database.writing(ctx.engine) as connection:
         place = files.arrived(connection, file.id)
     ctx.log.info("file.shelved", extra={"partner": file.partner, "file": file.name, "outcome": file.outcome, "place": place, "file_id": file.id})
+
+
+def shelve_together(ctx: Context, keys: Sequence[str]) -> list[str]:
+    """The same for files that only have to be moved: places written down for all, files moved, folders flushed once, and then said that they are there.
+
+    What needs more than a move (a side file, another name) is left to be done alone.
+    """
+    planned: dict[str, File] = {}
+    with database.writing(ctx.engine) as connection:
+        for key in keys:
+            file = files.load(connection, int(key))
+            target = _plain_target(ctx, file) if file else ""
+            if file and target and target not in planned:
+                files.change(connection, file.id, next_place=target)
+                planned[target] = file
+    touched = {folder for target, file in planned.items() for folder in ctx.folders[file.partner].move_unflushed(file.place, target)}
+    for folder in touched:
+        sync_folder(folder)
+    with database.writing(ctx.engine) as connection:
+        for target, file in planned.items():
+            files.change(connection, file.id, state="shelved", place=target, next_place="")
+    for target, file in planned.items():
+        facts = {"partner": file.partner, "file": file.name, "outcome": file.outcome, "place": target, "file_id": file.id}
+        ctx.log.info("file.shelved", extra=facts)
+    return [str(file.id) for file in planned.values()]
+
+
+def _plain_target(ctx: Context, file: File) -> str:
+    """Where a file goes that is only to be moved to the archive for the first time; empty for any other."""
+    if file.state != "handled" or file.next_place or AREAS[file.outcome] != "archive" or file.outcome == "partial" or "/" in file.place:
+        return ""
+    return ctx.folders[file.partner].plan("archive", name=file.name, at=file.arrived_at)
 
 
 def _put_away(ctx: Context, file: File, area: str) -> None:

@@ -5,7 +5,7 @@ The work itself waits in the queue and is tried again; nothing is lost and no ot
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 
 from gateway.folders import FolderTroubleError
@@ -14,6 +14,7 @@ from gateway.store import database, events, files
 
 ALERT = "folder trouble"
 Job = Callable[[Context, str], object]
+Shared = Callable[[Context, Sequence[str]], list[str]]
 
 
 def pausing(job: Job, what: str) -> Job:
@@ -28,6 +29,18 @@ def pausing(job: Job, what: str) -> Job:
             raise
         _tell(ctx, key, what, "")
         return outcome
+
+    return done
+
+
+def pausing_together(job: Shared) -> Shared:
+    """Jobs that share a commit do so while no folder is in trouble; otherwise each is done by itself, and tells."""
+
+    @wraps(job)
+    def done(ctx: Context, keys: Sequence[str]) -> list[str]:
+        with database.reading(ctx.engine) as connection:
+            troubled = events.open_alerts(connection, kind=ALERT)
+        return [] if troubled else job(ctx, keys)
 
     return done
 

@@ -6,6 +6,11 @@ the packed file's own, so that after a crash nothing is received twice. A file t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Engine
+
 from gateway.folders import packing
 from gateway.folders.packing import Opened
 from gateway.folders.unpacking import PackedError
@@ -14,6 +19,28 @@ from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
 from gateway.store import database, files
 from gateway.store.files import File
+
+SHARE_SECONDS = 0.5  # how long one transaction takes files in; others that write wait for it
+
+
+def translate_together(ctx: Context, keys: Sequence[str]) -> list[str]:
+    """Read files that are not packed one after the other, with one commit for all; those that were read. Any trouble undoes all of them."""
+    done: list[str] = []
+    began = ctx.monotonic()
+    with database.shared(ctx.engine) as engine:
+        for key in keys:
+            if _may_share(ctx, engine, key):
+                intake.translate_file(replace(ctx, engine=engine), key)
+                done.append(key)
+            if ctx.monotonic() - began > SHARE_SECONDS:
+                break
+    return done
+
+
+def _may_share(ctx: Context, engine: Engine, key: str) -> bool:
+    with database.reading(engine) as connection:
+        file = files.load(connection, int(key))
+    return file is None or file.state != "taken" or not packing.may_be_packed(ctx.folders[file.partner], file.place)
 
 
 def translate(ctx: Context, key: str) -> None:

@@ -11,7 +11,7 @@ commit. Whoever lost the lease writes nothing, however long it slept.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, inspect, select
+from sqlalchemy.engine import NestedTransaction
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import PermanentError, TemporaryError
@@ -83,8 +84,14 @@ def _begin_immediate(connection: Connection) -> None:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One writing transaction: committed at the end, rolled back on any exception.
 
-    Raises LeaseLostError when the engine is guarded and the lease is gone, BookTroubleError for trouble of the database that passes.
+    On an engine that is `shared` it is a part of the one transaction there, undone alone. Raises LeaseLostError when the engine is guarded and the lease is
+    gone, BookTroubleError for trouble of the database that passes.
     """
+    shared = engine.get_execution_options().get("shared")
+    if shared is not None:
+        with _passing_trouble(), _part_of(shared):
+            yield shared
+        return
     with _passing_trouble(), engine.begin() as connection:
         guard = engine.get_execution_options().get("guard")
         if guard is not None and connection.execute(lock_row(connection, guard)).first() is None:
@@ -96,9 +103,39 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One reading transaction: a consistent view that never blocks a writer."""
+    """One reading transaction: a consistent view that never blocks a writer; on an engine that is `shared` it sees what was written there."""
+    shared = engine.get_execution_options().get("shared")
+    if shared is not None:
+        yield shared
+        return
     with _passing_trouble(), engine.connect().execution_options(reading=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def _part_of(connection: Connection) -> Iterator[None]:
+    """A part of a transaction, kept or undone with every part inside it, also those that an exception left open."""
+    part = connection.begin_nested()
+    try:
+        yield
+    except BaseException:
+        _end_inside(connection, part, NestedTransaction.rollback)
+        raise
+    _end_inside(connection, part, NestedTransaction.commit)
+
+
+def _end_inside(connection: Connection, part: NestedTransaction, end: Callable[[NestedTransaction], None]) -> None:
+    while (inner := connection.get_nested_transaction()) is not None:
+        end(inner)
+        if inner is part:
+            return
+
+
+@contextmanager
+def shared(engine: Engine) -> Iterator[Engine]:
+    """The same book, with all that is written through it in one transaction: kept whole at the end, or not at all."""
+    with writing(engine) as connection:
+        yield engine.execution_options(shared=connection)
 
 
 def guarded(engine: Engine, lease: Select[Any]) -> Engine:

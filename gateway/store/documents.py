@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from gateway.store.database import instant, moment, pack
 
 T = TypeVar("T")
+AS_IT_IS = frozenset({str, int, bool, type(None)})
 
 
 def dump(document: Any) -> str:
@@ -21,18 +22,23 @@ def dump(document: Any) -> str:
     return pack(_plain(document))
 
 
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in AS_IT_IS:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {name: _plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, Decimal | date):
         return str(value)
     if isinstance(value, frozenset | set):
         return sorted(value)
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return value
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def load(kind: type[T], text: str) -> T:

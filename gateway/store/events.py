@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from gateway.store import audit, database
 from gateway.store.schema import alerts, events, job_runs, positions, schedule, tasks
 
 INSERTION = events.insert()
+HAPPENED = select(events.c.id).where(events.c.file_id == bindparam("file_id"), events.c.word == bindparam("word")).limit(1)
 
 
 def note(  # noqa: PLR0913 - an event names all it belongs to
@@ -80,7 +81,7 @@ def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
 
 def happened(connection: Connection, file_id: int, word: str) -> bool:
     """Whether an event of this kind is in a file's story."""
-    return connection.execute(select(events.c.id).where(events.c.file_id == file_id, events.c.word == word).limit(1)).first() is not None
+    return connection.execute(HAPPENED, {"file_id": file_id, "word": word}).first() is not None
 
 
 def open_task(  # noqa: PLR0913 - a task is these six facts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from gateway.store import database
 from gateway.store.schema import control_numbers, file_documents, files
@@ -43,6 +43,24 @@ class File:
         return self.masked_sha256 or self.sha256
 
 
+# Statements of the way of a file, made once: making one costs as much as running it.
+BY_ID = select(files).where(files.c.id == bindparam("asked_id"))
+TAKEN = BY_ID.where(files.c.state == "taken")
+CHANGE = update(files).where(files.c.id == bindparam("asked_id"))
+CLAIMED_AS = select(files).where(files.c.claimed_as == bindparam("claimed")).order_by(files.c.id).limit(1)
+USED_BEFORE = select(files).where(
+    files.c.direction == "in",
+    files.c.partner == bindparam("partner"),
+    files.c.id < bindparam("before"),
+    files.c.outcome.in_(["applied", "partial"]),
+)
+SAME_CONTENT = USED_BEFORE.where(files.c.sha256 == bindparam("sha256")).order_by(files.c.id).limit(1)
+SAME_CONTROL = USED_BEFORE.where(files.c.sender == bindparam("sender"), files.c.control == bindparam("control")).order_by(files.c.id.desc()).limit(1)
+NUMBERS_OF = (control_numbers.c.partner == bindparam("asked_partner")) & (control_numbers.c.kind == bindparam("asked_kind"))
+NEXT_CONTROL = update(control_numbers).where(NUMBERS_OF).values(last=control_numbers.c.last + 1)
+LAST_CONTROL = select(control_numbers.c.last).where(NUMBERS_OF)
+
+
 def _file(row: dict[str, Any]) -> File:
     fields = {name: row[name] for name in File.__dataclass_fields__ if name != "arrived_at"}
     return File(**fields, arrived_at=database.moment(row["arrived_at"]))
@@ -56,15 +74,14 @@ def add(connection: Connection, *, at: datetime, **fields: Any) -> int:
 
 def load(connection: Connection, file_id: int) -> File | None:
     """A file by its number."""
-    row = database.row(connection, select(files).where(files.c.id == file_id))
-    return _file(row) if row else None
+    found = connection.execute(BY_ID, {"asked_id": file_id}).mappings().first()
+    return _file(dict(found)) if found else None
 
 
 def load_taken(connection: Connection, file_id: int) -> File | None:
     """A file that is taken and not handled yet, its row locked, so that of two readers only one applies it."""
-    statement = select(files).where(files.c.id == file_id, files.c.state == "taken")
-    row = database.row(connection, database.lock_row(connection, statement))
-    return _file(row) if row else None
+    found = connection.execute(database.lock_row(connection, TAKEN), {"asked_id": file_id}).mappings().first()
+    return _file(dict(found)) if found else None
 
 
 def list_files(connection: Connection, *criteria: Any) -> list[File]:
@@ -75,7 +92,7 @@ def list_files(connection: Connection, *criteria: Any) -> list[File]:
 def change(connection: Connection, file_id: int, **values: Any) -> None:
     """Write what became of a file."""
     plain = {name: database.instant(value) if isinstance(value, datetime) else value for name, value in values.items()}
-    connection.execute(update(files).where(files.c.id == file_id).values(**plain))
+    connection.execute(CHANGE, {"asked_id": file_id, **plain})
 
 
 def arrived(connection: Connection, file_id: int) -> str:
@@ -88,30 +105,21 @@ def arrived(connection: Connection, file_id: int) -> str:
 
 def same_content(connection: Connection, *, partner: str, sha256: str, before: int) -> File | None:
     """The first earlier file of a partner with this content that was used."""
-    used = files.c.outcome.in_(["applied", "partial"])
-    where = (files.c.direction == "in", files.c.partner == partner, files.c.sha256 == sha256, files.c.id < before, used)
-    found = list_files(connection, *where)
-    return found[0] if found else None
+    found = connection.execute(SAME_CONTENT, {"partner": partner, "sha256": sha256, "before": before}).mappings().first()
+    return _file(dict(found)) if found else None
 
 
 def same_control(connection: Connection, *, partner: str, sender: str, control: str, before: int) -> File | None:
     """The last earlier used file of a partner whose interchange has this control number."""
-    where = (
-        files.c.direction == "in",
-        files.c.partner == partner,
-        files.c.sender == sender,
-        files.c.control == control,
-        files.c.id < before,
-        files.c.outcome.in_(["applied", "partial"]),
-    )
-    found = list_files(connection, *where)
-    return found[-1] if found else None
+    asked = {"partner": partner, "sender": sender, "control": control, "before": before}
+    found = connection.execute(SAME_CONTROL, asked).mappings().first()
+    return _file(dict(found)) if found else None
 
 
 def claimed_as(connection: Connection, *, partner: str, place: str) -> File | None:
     """The file that was claimed under a name in `processing/`, wherever it is now."""
-    found = list_files(connection, files.c.claimed_as == f"{partner}/{place}")
-    return found[0] if found else None
+    found = connection.execute(CLAIMED_AS, {"claimed": f"{partner}/{place}"}).mappings().first()
+    return _file(dict(found)) if found else None
 
 
 def sent_since(connection: Connection, *, partner: str | None, since: datetime, until: datetime | None = None) -> list[File]:
@@ -226,10 +234,10 @@ def overdue_documents(connection: Connection, *, now: datetime) -> list[dict[str
 
 def next_control(connection: Connection, *, partner: str, kind: str, first: int) -> int:
     """Take the next control number, in the caller's transaction: without gap when it commits, without trace when it does not (R-065)."""
-    where = (control_numbers.c.partner == partner) & (control_numbers.c.kind == kind)
     database.insert_new(connection, control_numbers, {"partner": partner, "kind": kind, "last": first - 1})
-    connection.execute(update(control_numbers).where(where).values(last=control_numbers.c.last + 1))
-    return int(connection.execute(select(control_numbers.c.last).where(where)).scalar_one())
+    asked = {"asked_partner": partner, "asked_kind": kind}
+    connection.execute(NEXT_CONTROL, asked)
+    return int(connection.execute(LAST_CONTROL, asked).scalar_one())
 
 
 def count_by_outcome(connection: Connection) -> dict[str, int]:

@@ -99,10 +99,13 @@ def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
     connection.execute(update(returns).where(returns.c.rma == rma).values(exchange_state=state))
 
 
+RETURN = select(returns).where(returns.c.rma == bindparam("asked_rma"))
+
+
 def load_return(connection: Connection, rma: str) -> HeldReturn | None:
     """A return by its RMA number."""
-    row = database.row(connection, database.lock_row(connection, select(returns).where(returns.c.rma == rma)))
-    return _held_return(row) if row else None
+    found = connection.execute(database.lock_row(connection, RETURN), {"asked_rma": rma}).mappings().first()
+    return _held_return(dict(found)) if found else None
 
 
 def _held_return(row: dict[str, Any]) -> HeldReturn:
@@ -224,10 +227,13 @@ def _held_authorization(row: dict[str, Any]) -> HeldAuthorization:
     )
 
 
+OF_RETURN = select(authorizations).where(authorizations.c.rma == bindparam("asked_rma")).order_by(authorizations.c.ra)
+
+
 def authorizations_of(connection: Connection, rma: str) -> list[HeldAuthorization]:
     """Every RA of an RMA."""
-    statement = database.lock_row(connection, select(authorizations).where(authorizations.c.rma == rma).order_by(authorizations.c.ra))
-    return [_held_authorization(row) for row in database.rows(connection, statement)]
+    found = connection.execute(database.lock_row(connection, OF_RETURN), {"asked_rma": rma}).mappings()
+    return [_held_authorization(dict(row)) for row in found]
 
 
 def list_authorizations(connection: Connection, *, states: Iterable[RaState], partner: str | None = None) -> list[HeldAuthorization]:
@@ -341,9 +347,12 @@ def list_receipts(connection: Connection, *criteria: Any) -> list[HeldReceipt]:
     return [_held_receipt(row) for row in database.rows(connection, select(receipts).where(*criteria).order_by(receipts.c.id))]
 
 
+COUNTING = select(receipts).where(receipts.c.ra == bindparam("ra"), receipts.c.state == "applied").order_by(receipts.c.id)
+
+
 def receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
     """The receipts that count for an RA."""
-    return list_receipts(connection, receipts.c.ra == ra, receipts.c.state == "applied")
+    return [_held_receipt(dict(row)) for row in connection.execute(COUNTING, {"ra": ra}).mappings()]
 
 
 def test_receipts_of(connection: Connection, ra: str) -> list[HeldReceipt]:
@@ -362,9 +371,15 @@ def receipts_of_return(connection: Connection, rma: str) -> list[HeldReceipt]:
     return list_receipts(connection, receipts.c.ra.in_(own))
 
 
+NUMBERED = (
+    select(receipts).where(receipts.c.partner == bindparam("partner"), receipts.c.receipt_no == bindparam("receipt_no")).order_by(receipts.c.id)
+)
+
+
 def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) -> list[HeldReceipt]:
     """Every receipt of a partner with this number."""
-    return list_receipts(connection, receipts.c.partner == partner, receipts.c.receipt_no == receipt_no)
+    found = connection.execute(NUMBERED, {"partner": partner, "receipt_no": receipt_no}).mappings()
+    return [_held_receipt(dict(row)) for row in found]
 
 
 def waiting_receipts(connection: Connection, *, naming: str = "") -> list[HeldReceipt]:
@@ -401,13 +416,20 @@ def unmatch_receipt(connection: Connection, receipt_id: int, *, reason: str) -> 
     connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(state="unmatched", ra=None, reason=reason))
 
 
+STANDING = (
+    update(authorization_lines)
+    .where(authorization_lines.c.ra == bindparam("asked_ra"), authorization_lines.c.sku == bindparam("asked_sku"))
+    .values(
+        not_returned=case((authorization_lines.c.not_returned > bindparam("missing"), bindparam("missing")), else_=authorization_lines.c.not_returned)
+    )
+)
+
+
 def save_standing(connection: Connection, standing: Standing) -> None:
     """Write what was received for an RA, line by line; a unit that came after all is no longer one that was not returned."""
     for line in standing.lines:
-        where = (authorization_lines.c.ra == standing.ra) & (authorization_lines.c.sku == line.sku)
-        closed = case((authorization_lines.c.not_returned > line.missing, line.missing), else_=authorization_lines.c.not_returned)
-        values = {"good": line.good, "second": line.second, "over": line.over, "not_returned": closed}
-        connection.execute(update(authorization_lines).where(where).values(**values))
+        asked = {"asked_ra": standing.ra, "asked_sku": line.sku, "missing": line.missing}
+        connection.execute(STANDING, {**asked, "good": line.good, "second": line.second, "over": line.over})
 
 
 def close_missing(connection: Connection, ra: str, not_returned: dict[str, int]) -> None:
@@ -435,9 +457,12 @@ def save_decision(connection: Connection, rma: str, decision: Decision, *, input
     return database.insert_new(connection, decisions, row) is not None
 
 
+DECISION = select(decisions).where(decisions.c.rma == bindparam("asked_rma"))
+
+
 def load_decision(connection: Connection, rma: str) -> dict[str, Any] | None:
     """The decision of an RMA as its row, `decision` being the document."""
-    row = database.row(connection, select(decisions).where(decisions.c.rma == rma))
+    row = connection.execute(DECISION, {"asked_rma": rma}).mappings().first()
     if row is None:
         return None
     kept = json.loads(row["document"])

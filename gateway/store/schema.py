@@ -66,6 +66,7 @@ authorizations = _table(
     Column("first_receipt_at", String(40), index=True),
     Column("wait_until", String(40), index=True),
     Index("ix_authorizations_state", "state", "created_at", "ra"),
+    Index("ix_authorizations_sent", "state", "sent_at", "ra"),
     Index("ix_authorizations_standing", "state", "partner", "currency", "sent_at", "created_at", "value_cents"),
 )
 tracking_numbers = _table(

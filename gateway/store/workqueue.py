@@ -15,13 +15,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, not_, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal, not_, or_, select, tuple_, update
 
 from gateway.store import database
 from gateway.store.schema import files
 from gateway.store.schema import work_queue as queue
 
 FILE_JOBS = frozenset({"translate", "shelve", "deliver"})
+
+
+PARTNER_OF = select(files.c.partner).where(files.c.id == bindparam("file_id"))
+ASK_AGAIN = (
+    update(queue)
+    .where(queue.c.job == bindparam("asked_job"), queue.c.key == bindparam("asked_key"))
+    .values(
+        due_at=case((and_(queue.c.state == "ready", queue.c.due_at > bindparam("due")), bindparam("due")), else_=queue.c.due_at),
+        again=case((queue.c.state == "leased", True), else_=queue.c.again),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +51,10 @@ def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetim
     """Ask for a job to be done; part of the caller's transaction, at whose commit waiting processes are woken."""
     due = database.instant(due_at)
     connection.info["wake"] = True
-    partner = connection.execute(select(files.c.partner).where(files.c.id == int(key))).scalar() if job in FILE_JOBS else None
+    partner = connection.execute(PARTNER_OF, {"file_id": int(key)}).scalar() if job in FILE_JOBS else None
     row = {"job": job, "key": str(key), "due_at": due, "state": "ready", "partner": partner or ""}
-    earlier = case((and_(queue.c.state == "ready", queue.c.due_at > due), due), else_=queue.c.due_at)
-    again = case((queue.c.state == "leased", True), else_=queue.c.again)
-    same = update(queue).where(queue.c.job == job, queue.c.key == str(key)).values(due_at=earlier, again=again)
-    while database.insert_new(connection, queue, row) is None and not connection.execute(same).rowcount:
+    same = {"asked_job": job, "asked_key": str(key), "due": due}
+    while database.insert_new(connection, queue, row) is None and not connection.execute(ASK_AGAIN, same).rowcount:
         pass  # the one that was there has just been taken out by another process: put it in anew
 
 
@@ -75,6 +84,12 @@ def _due(statement: Select[Any], now: datetime, partners: Collection[str] | None
 def guard(work: Work) -> Select[Any]:
     """Finds its row while the work is still ours."""
     return select(queue.c.id).where(queue.c.id == work.id, queue.c.fence == work.fence)
+
+
+def guard_all(works: Sequence[Work]) -> Select[Any]:
+    """Finds a row while all of the works are still ours."""
+    held = select(func.count()).select_from(queue).where(tuple_(queue.c.id, queue.c.fence).in_([(work.id, work.fence) for work in works]))
+    return select(literal(1)).where(held.scalar_subquery() == len(works))
 
 
 def settle_all(connection: Connection, done: Sequence[Work], *, now: datetime) -> None:

@@ -76,6 +76,13 @@ def find_aging(connection: Connection, *, limits: Limits, calendars: Mapping[str
     return found
 
 
+def find_delivered(connection: Connection, *, calendars: Mapping[str, Calendar], now: datetime, days: int) -> Rows:
+    """RAs whose parcel the carrier delivered more working days ago than the partner may take to report it, longest first; `level` amber or red."""
+    found = standing.delivered_not_received(connection, now - timedelta(days=days))
+    marked = (row | {"level": _by_carrier(calendars.get(row["partner"], Calendar()), database.moment(row["since"]), now, days)} for row in found)
+    return [row for row in marked if row["level"]]
+
+
 def _by_carrier(calendar: Calendar, since: datetime, now: datetime, limit: int) -> str:
     days = calendar.days_between(since, now)
     return "" if days < limit else "red" if days >= limit * RED_AFTER else "amber"

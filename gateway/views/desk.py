@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from gateway.domain.calendar import Calendar
 from gateway.domain.lifecycle import RaState as S
 from gateway.store import database, listing, overview, returns
-from gateway.views.aging import Limits
+from gateway.views.aging import Limits, find_delivered
 
 FLAGGED = "flagged"
 LIMIT = 100
@@ -114,8 +116,8 @@ def _flagged(connection: Connection, limit: int) -> list[WorkItem]:
     return found
 
 
-def aging(connection: Connection, *, now: datetime, limits: Limits) -> dict[str, Any]:
-    """RAs that stand where they should not stand for long (R-153): not received (amber, red), and the earlier and later steps."""
+def aging(connection: Connection, *, now: datetime, limits: Limits, calendars: Mapping[str, Calendar]) -> dict[str, Any]:
+    """RAs that stand where they should not stand for long (R-153): not received (amber, red), delivered by the carrier, and the other steps."""
     waiting = (S.SENT, S.ACKNOWLEDGED)
     late = overview.not_received(connection, states=waiting, sent_before=now - timedelta(days=limits.amber_days), limit=LIMIT)
     red_before = now - timedelta(days=limits.red_days)
@@ -131,6 +133,7 @@ def aging(connection: Connection, *, now: datetime, limits: Limits) -> dict[str,
     )
     return {
         "late": [row | {"red": database.moment(row["sent_at"]) <= red_before} for row in late],
+        "delivered": find_delivered(connection, calendars=calendars, now=now, days=limits.carrier_days),
         "steps": [
             {
                 "name": name,

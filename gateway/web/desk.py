@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from gateway.jobs.context import Context
 from gateway.store import database
 from gateway.views.aging import Limits
+from gateway.web.uploads import Uploads
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ class Desk:
     check: Callable[[], list[str]] = list
     figure_seconds: float = 5.0
     memory: Memory = field(default_factory=Memory)
+    uploads: Uploads = field(default_factory=Uploads)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import quote
 
 from flask import Response, request
 
+from gateway.errors import PermanentError
 from gateway.folders import FolderTroubleError, GoneError
 from gateway.jobs import actions, desk
+from gateway.jobs.actions import Prospect
 from gateway.store import events as event_store
 from gateway.store import files, listing
 from gateway.store.files import File
@@ -16,8 +20,10 @@ from gateway.views import documents
 from gateway.views.cases import NothingFoundError
 from gateway.web.guard import Answer, Visit
 from gateway.web.returns import more_of
+from gateway.web.uploads import Upload
 
 OUTCOMES = ("applied", "partial", "duplicate", "held", "error", "quarantine")
+TRIED = 1_000_000  # bytes that are tried before they are dropped; while it is tried nothing else is written
 
 
 def listed(visit: Visit) -> Answer:
@@ -81,16 +87,35 @@ def replay(visit: Visit, file_id: int) -> Answer:
 
 
 def drop(visit: Visit) -> Answer:
-    """Put an uploaded file into a partner's inbox."""
-    sent = request.files.get("file")
+    """What an uploaded file is and would cause; it is kept in memory until somebody says that it is meant."""
+    sent, ctx = request.files.get("file"), visit.desk.ctx
     if sent is None or not sent.filename:
         return visit.back("/files", "No file was chosen.")
-    name = desk.drop_file(
-        visit.desk.ctx,
-        partner=request.form.get("partner", ""),
-        name=sent.filename.replace("\\", "/").rpartition("/")[2],
-        content=sent.read(),
-        test=request.form.get("test") == "yes",
-        actor=visit.user,
-    )
+    name = sent.filename.replace("\\", "/").rpartition("/")[2]
+    upload = Upload(partner=request.form.get("partner", ""), name=name, content=sent.read(), test=request.form.get("test") == "yes")
+    if not upload.content:
+        return visit.back("/files", f"{name} is empty; choose another file.")
+    prospect = _tried(visit, upload) if len(upload.content) <= TRIED else None
+    visit.desk.uploads.keep(visit.session.form_key, upload, now=ctx.monotonic())
+    return visit.show("drop.html", upload=upload, prospect=prospect)
+
+
+def _tried(visit: Visit, upload: Upload) -> Prospect:
+    """What an upload would cause; it lies in a folder of its own while it is read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / upload.name
+        try:
+            path.write_bytes(upload.content)
+        except (OSError, ValueError) as fault:
+            raise PermanentError(f"{upload.name!r} is no name that a file can have here; rename it first") from fault
+        return actions.preview(visit.desk.ctx, partner=upload.partner, path=path, content=upload.content)
+
+
+def take(visit: Visit) -> Answer:
+    """Put the file that was looked at into the partner's inbox."""
+    ctx = visit.desk.ctx
+    upload = visit.desk.uploads.take(visit.session.form_key, now=ctx.monotonic())
+    if upload is None:
+        return visit.back("/files", "That file is not waiting any more; choose it again.")
+    name = desk.drop_file(ctx, partner=upload.partner, name=upload.name, content=upload.content, test=upload.test, actor=visit.user)
     return visit.back("/files", f"{name} lies in the inbox and is taken when it has settled.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web import acting, files, money, reports, returns, running, today, work
+from gateway.web import acting, bulk, files, money, reports, returns, running, today, work
 from gateway.web.guard import ACT, ADMINISTER, MONEY, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,10 +11,14 @@ ROUTES: tuple[Route, ...] = (
     Route("/returns", returns.listed),
     Route("/returns/held", returns.held),
     Route("/returns/<number>", returns.one),
+    Route("/returns/<number>/where-from", returns.where_from),
+    Route("/returns/<number>/bundle", returns.bundle, ACT),
     Route("/ras/<ra>/hold", acting.hold, ACT, "POST"),
     Route("/ras/<ra>/release", acting.release, ACT, "POST"),
     Route("/ras/<ra>/close", acting.close, ACT, "POST"),
     Route("/ras/<ra>/resend", acting.resend, ACT, "POST"),
+    Route("/ras/bulk", bulk.ask, ACT, "POST"),
+    Route("/ras/bulk/do", bulk.do, ACT, "POST"),
     Route("/receipts/<int:receipt_id>/correct", acting.correct, ACT, "POST"),
     Route("/effects/<int:effect_id>/retry", acting.retry, ACT, "POST"),
     Route("/desk", work.listed),
@@ -26,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/aging", work.aging),
     Route("/files", files.listed),
     Route("/files/drop", files.drop, ACT, "POST"),
+    Route("/files/drop/take", files.take, ACT, "POST"),
     Route("/files/<int:file_id>", files.one),
     Route("/files/<int:file_id>/download", files.download),
     Route("/files/<int:file_id>/replay", files.replay, ACT, "POST"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from flask import request
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, PermanentError
 from gateway.jobs import actions, desk
 from gateway.store import listing, returns
 from gateway.views import desk as views
 from gateway.web.guard import Answer, Visit
 from gateway.web.returns import more_of
+
+RETRIED = ("failed step", "in doubt")
 
 
 def listed(visit: Visit) -> Answer:
@@ -54,7 +56,9 @@ def _one(visit: Visit, task: dict[str, object]) -> str:
     ctx, number, reason = visit.desk.ctx, int(str(task["id"])), request.form.get("reason", "").strip()
     if request.form.get("action") == "close":
         return desk.resolve(ctx, task_id=number, reason=reason, actor=visit.user)
-    if request.form.get("action") == "retry" and task["kind"] == "failed step":
+    if request.form.get("action") == "retry":
+        if task["kind"] not in RETRIED:
+            raise PermanentError(f"{task['kind']} {task['subject']} is no step that can be tried again; resolve its cause")
         return actions.retry(ctx, step=str(task["subject"]).replace(" ", ":", 1), actor=visit.user)
     return desk.assign(ctx, task_id=number, owner=visit.user, note=str(task["note"]) or reason, actor=visit.user)
 
@@ -85,6 +89,7 @@ def attach(visit: Visit, receipt_id: int) -> Answer:
 def aging(visit: Visit) -> Answer:
     """What grows old."""
     desk_ = visit.desk
+    calendars = {name: profile.calendar.business for name, profile in desk_.ctx.profiles.items()}
     with desk_.reading() as connection:
-        found = desk_.figure("aging", lambda: views.aging(connection, now=desk_.ctx.now(), limits=desk_.limits))
-    return visit.show("aging.html", late=found["late"], steps=found["steps"], limits=desk_.limits)
+        found = desk_.figure("aging", lambda: views.aging(connection, now=desk_.ctx.now(), limits=desk_.limits, calendars=calendars))
+    return visit.show("aging.html", limits=desk_.limits, most=views.LIMIT, **found)

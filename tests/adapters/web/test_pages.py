@@ -46,8 +46,23 @@ def test_a121_what_is_not_received_turns_amber_and_red(stage: Stage, sign_in: Si
     for days, red in ((15, False), (29, True)):
         stage.clock.advance((days - (0 if days == 15 else 15)) * DAY)
         with database.reading(stage.ctx.engine) as connection:
-            late = desk.aging(connection, now=stage.ctx.now(), limits=Limits())["late"]
+            late = desk.aging(connection, now=stage.ctx.now(), limits=Limits(), calendars={})["late"]
         assert [(row["ra"], row["value_cents"], row["red"]) for row in late] == [("RA77000001", 14040, red)]
+
+
+def test_what_the_carrier_delivered_and_nobody_reports_is_on_the_aging_page(peopled: Stage, sign_in: SignIn) -> None:
+    steps.announce(peopled, 77000001)
+    peopled.world.scan_label(77000001, "delivered")
+    peopled.wait(1)
+    peopled.import_rmas()
+    peopled.job("TellPeople")
+    peopled.wait(DAY)
+    with database.reading(peopled.ctx.engine) as connection:
+        assert desk.aging(connection, now=peopled.ctx.now(), limits=Limits(), calendars={})["delivered"] == []
+    peopled.wait(6 * DAY)
+    page = text_of(sign_in("vera").get("/aging").text)
+    assert "not received: 1 after 3 working days" in page
+    assert "RA77000001 amber ATLAS" in page
 
 
 def test_a140_the_page_says_why_it_was_flagged(world: Stage, visit: SignIn) -> None:
@@ -92,6 +107,28 @@ def test_bulk_shows_the_count_first_then_each_result(filled: Stage, sign_in: Sig
     assert filled.tasks() == []
 
 
+def test_many_ras_are_held_and_released_with_the_count_first(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    data = {"form_key": form_key(client), "verb": "hold", "ra": ["RA77000002", "RA77000003"]}
+    asked = text_of(client.post("/ras/bulk", data=data).text)
+    assert "Hold: 1 RA" in asked
+    assert "Left out: 1" in asked
+    assert filled.ra("RA77000002").hold == ""
+    assert client.post("/ras/bulk/do", data=data).status_code == 409
+    assert "1 of 2 done" in text_of(client.post("/ras/bulk/do", data=data | {"reason": "stocktaking"}).text)
+    assert "stocktaking" in filled.ra("RA77000002").hold
+    assert "1 of 1 done" in text_of(client.post("/ras/bulk/do", data=data | {"verb": "release", "ra": "RA77000002"}).text)
+    assert filled.ra("RA77000002").hold == ""
+
+
+def test_the_whole_list_means_what_the_list_shows(filled: Stage, sign_in: SignIn) -> None:
+    client = sign_in("otto")
+    asked = text_of(client.post("/ras/bulk", data={"form_key": form_key(client), "verb": "close", "all": "yes", "stage": "flagged"}).text)
+    assert "Close: 2 RAs" in asked
+    assert "RA77000002" not in asked
+    assert client.post("/ras/bulk", data={"form_key": form_key(client), "verb": "forget", "ra": "RA77000002"}).status_code == 409
+
+
 def test_an_item_is_taken_over_with_a_note(filled: Stage, sign_in: SignIn) -> None:
     client = sign_in("otto")
     task = filled.tasks()[0]
@@ -104,7 +141,14 @@ def test_a_dropped_file_is_taken_like_any_other(filled: Stage, sign_in: SignIn) 
     client = sign_in("otto")
     content = steps.the_944(77000002, number=7001)
     data = {"form_key": form_key(client), "partner": "ATLAS", "file": (io.BytesIO(content), "../../up.edi")}
-    assert client.post("/files/drop", data=data, content_type="multipart/form-data").status_code == 303
+    shown = text_of(client.post("/files/drop", data=data, content_type="multipart/form-data").text)
+    assert "Nothing has happened yet" in shown
+    assert "receipt WR5502 for RA77000002" in shown
+    assert "loop.process on 77000002" in shown
+    assert not list((filled.folder / "inbox" / "ATLAS").glob("up*"))
+    for said in ("lies in the inbox", "not waiting any more"):
+        client.post("/files/drop/take", data={"form_key": form_key(client)})
+        assert said in client.get("/files").text
     filled.take()
     assert filled.file("up.edi").outcome == "applied"
     assert filled.decision("77000002") is not None
@@ -114,7 +158,8 @@ def test_a_file_is_dropped_over_nothing(filled: Stage, sign_in: SignIn) -> None:
     client = sign_in("otto")
     (filled.folder / "inbox" / "ATLAS" / "same.edi").write_bytes(b"theirs")
     data = {"form_key": form_key(client), "partner": "ATLAS", "file": (io.BytesIO(b"ours"), "same.edi")}
-    answer = client.post("/files/drop", data=data, content_type="multipart/form-data")
+    client.post("/files/drop", data=data, content_type="multipart/form-data")
+    answer = client.post("/files/drop/take", data={"form_key": form_key(client)})
     assert (answer.status_code, "it is not overwritten" in answer.text) == (409, True)
     assert (filled.folder / "inbox" / "ATLAS" / "same.edi").read_bytes() == b"theirs"
 
@@ -123,6 +168,9 @@ def test_a_file_is_shown_three_ways_with_its_finding_at_its_place(world: Stage, 
     client = visit("vera")
     page = client.get(f"/files/{world.file('broken.edi').id}").text
     found = next(block for block in page.split("<li") if "W07*X*QQ" in block)
+    assert all(heading in page for heading in (">Raw<", ">Annotated<", ">In business words<"))
+    assert 'id="finding2"' in found
+    assert 'href="#finding2"' in page
     assert "must be a number" in found
     assert "Quantity Received" in found
     assert client.get(f"/files/{world.file('broken.edi').id}/download").data == b"".join(
@@ -158,6 +206,15 @@ def test_month_end_is_one_report_on_screen_and_to_keep(visit: SignIn) -> None:
         assert answer.data.startswith(start)
         assert answer.headers["Content-Disposition"] == f'attachment; filename="month-end.{form}"'
     assert client.get("/reports/month-end?from=never").status_code == 409
+
+
+def test_a_return_says_where_its_figures_come_from_and_is_handed_on_whole(visit: SignIn) -> None:
+    page = text_of(visit("vera").get("/returns/77000001/where-from").text)
+    assert "RA77000001 HOOD-GRY-M good 1" in page
+    assert "ATLAS_944_1001.edi" in page
+    assert "credit" not in page
+    assert visit("otto").get("/returns/77000001/bundle").data.startswith(b"PK")
+    assert visit("vera").get("/returns/77000001/bundle").status_code == 403
 
 
 def test_money_is_shown_to_those_who_may_see_it(world: Stage, visit: SignIn) -> None:
