@@ -166,8 +166,8 @@ def test_it_chains_events_in_the_order_of_sealing_when_a_writer_is_in_between(po
         events.note(writer, "open", "not committed yet", at=NOON)
         write(engine, "second")
         with database.writing(engine) as sealer:
-            assert audit.seal(sealer, at=NOON) == 1
+            assert audit.seal(sealer) == 1
     with database.writing(engine) as sealer:
-        assert audit.seal(sealer, at=NOON) == 1
+        assert audit.seal(sealer) == 1
         assert list(audit.find_broken(sealer)) == []
     engine.dispose()

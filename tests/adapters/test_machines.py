@@ -97,9 +97,12 @@ def test_it_takes_a_slot_once_and_lets_only_one_process_sweep_a_partner(make_sta
     stage = make_stage(database_url=postgres_url, periods=PERIODS.replace("import_returns = 1.0", "import_returns = 3600.0"))
     with machines(stage, 4):
         until(stage, lambda: sum(bool(card.get("ready")) for card in lock.living(stage.folder / "var")) == 4)
-        with database.reading(stage.ctx.engine) as connection:
-            held = leases.holders(connection)
-        assert {name for name in held if name.startswith("partner ")} == {f"partner {name}" for name in stage.ctx.folders}
+
+        def partners() -> set[str]:
+            with database.reading(stage.ctx.engine) as connection:
+                return {name for name in leases.holders(connection) if name.startswith("partner ")}
+
+        until(stage, lambda: partners() == {f"partner {name}" for name in stage.ctx.folders})
 
         def imports() -> int:
             with database.reading(stage.ctx.engine) as connection:

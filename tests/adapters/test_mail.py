@@ -83,6 +83,7 @@ def test_a_server_that_is_not_there_has_taken_nothing() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise's, for Python 3.13
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 def test_a_channel_is_named_by_its_secret_and_says_what_is_missing() -> None:
     post = Post(mailer=None, addresses={"env:SLACK": "", "env:ODD": "no-such-scheme://x"})
     for channel, words in (("env:SLACK", "is not set"), ("env:ODD", "none that Apprise knows"), ("mail:a@b", "smtp_host")):
