@@ -18,6 +18,10 @@ from tests.adapters.sftp.conftest import Exchange, names
 from tests.adapters.sftp.server import Server, Wire
 from tests.journeys.steps import the_944
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"
+)  # where a line breaks, a reading thread of paramiko dies with it and says so
+
 
 def test_it_brings_what_the_partner_put_there_and_removes_it(exchange: Exchange) -> None:
     (exchange.to_us / "a.edi").write_bytes(the_944())
