@@ -261,7 +261,7 @@ def poison(stage: Stage) -> None:
     """Put hostile text into every text that the book holds and pages show."""
     from sqlalchemy import String, Text, update
 
-    from gateway.store import database, schema
+    from gateway.store import audit, database, schema
 
     scene.fill(stage)
     keep = {"state", "outcome", "direction", "partner", "at", "facts", "document", "settlements", "seal", "currency", "folder", "place", "next_place"}
@@ -279,7 +279,7 @@ def poison(stage: Stage) -> None:
         "hold_key",
         "last_success_at",
     }
-    with database.writing(stage.ctx.engine) as connection:
+    with database.writing(stage.ctx.engine) as connection, audit.unprotected(connection):
         connection.execute(update(schema.users).where(schema.users.c.name == "anna").values(name=HOSTILE_USER))
         for table in (schema.returns, schema.authorizations, schema.receipts, schema.files, schema.file_documents, schema.refunds, schema.events):
             poison_table(connection, update, table, keep, (String, Text))
