@@ -181,21 +181,22 @@ class Channel:
                     target.write(chunk)
                     done += len(chunk)
                     progress(done)
-            return None if done == size else Refused(f"{done} of {size} bytes came")
+            if done != size:
+                self.look(path)  # paramiko reads a break as the end of the file: this tells it from a file that became shorter
+                return Refused(f"{done} of {size} bytes came")
+            return None
         return said.refused
 
     def hash_of(self, path: str) -> str:
         """SHA-256 by the server (extension check-file); empty where it is not offered."""
         if not self._hashes:
             return ""
-        try:
+        with self._said() as said:
             with self.client.open(path, "r") as there:
                 return there.check("sha256").hex()
-        except FileNotFoundError:
-            return ""
-        except OSError:
+        if not said.refused.missing:
             self._hashes = False
-            return ""
+        return ""
 
     def rename(self, path: str, target: str) -> Refused | None:
         """Rename, never over an existing file."""

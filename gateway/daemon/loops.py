@@ -155,11 +155,15 @@ def run_due(service: Service, name: str) -> None:
 
 
 def plan(service: Service) -> None:
-    """Put every scheduled job on the schedule; a slot that was missed while nothing ran is taken at once, and once."""
+    """Put every scheduled job on the schedule; a slot that was missed while nothing ran is taken at once, and once.
+
+    A process that starts beside others leaves their slots alone.
+    """
     now = service.ctx.now()
     with database.writing(service.ctx.engine) as connection:
         for name in SCHEDULED:
-            events.plan_job(connection, name, due_at=service.next_slot(name, now) if name in service.crons else now)
+            following = service.next_slot(name, now)
+            events.plan_job(connection, name, first_at=following if name in service.crons else now, next_at=following)
 
 
 def work_off(service: Service) -> None:

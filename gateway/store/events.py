@@ -208,10 +208,10 @@ def due_jobs(connection: Connection, *, now: datetime) -> list[str]:
     return [str(r[0]) for r in connection.execute(statement)]
 
 
-def plan_job(connection: Connection, job: str, *, due_at: datetime) -> None:
-    """Put a job on the schedule; one that is there keeps its time, unless that is later than it would be now."""
-    due = database.instant(due_at)
-    if database.insert_new(connection, schedule, {"job": job, "due_at": due}) is None:
+def plan_job(connection: Connection, job: str, *, first_at: datetime, next_at: datetime) -> None:
+    """Put a job on the schedule, due at `first_at`; one that is there keeps its time, unless that is later than `next_at` (its period became shorter)."""
+    if database.insert_new(connection, schedule, {"job": job, "due_at": database.instant(first_at)}) is None:
+        due = database.instant(next_at)
         connection.execute(update(schedule).where(schedule.c.job == job, schedule.c.due_at > due).values(due_at=due))
 
 

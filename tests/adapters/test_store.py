@@ -168,9 +168,19 @@ def test_it_opens_a_task_once_and_again_after_it_was_closed(engine: Engine) -> N
         assert [t["text"] for t in events.open_tasks(connection)] == ["RMA 77 is held again"]
 
 
+def test_a_process_that_starts_leaves_a_taken_slot_alone_and_a_shorter_period_takes_effect(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        events.plan_job(connection, "Upkeep", first_at=NOON, next_at=later(60))
+        assert events.take_slot(connection, "Upkeep", now=NOON, next_at=later(60))
+        events.plan_job(connection, "Upkeep", first_at=later(1), next_at=later(61))
+        assert events.due_jobs(connection, now=later(59)) == []
+        events.plan_job(connection, "Upkeep", first_at=later(1), next_at=later(11))
+        assert events.due_jobs(connection, now=later(11)) == ["Upkeep"]
+
+
 def test_it_takes_a_schedule_slot_once(engine: Engine) -> None:
     with database.writing(engine) as connection:
-        events.plan_job(connection, "Upkeep", due_at=NOON)
+        events.plan_job(connection, "Upkeep", first_at=NOON, next_at=later(60))
         assert events.due_jobs(connection, now=NOON) == ["Upkeep"]
         assert events.take_slot(connection, "Upkeep", now=NOON, next_at=later(60))
         assert not events.take_slot(connection, "Upkeep", now=NOON, next_at=later(60))

@@ -26,8 +26,6 @@ from gateway import bootstrap, config
 from gateway.jobs.carrying import Sync
 from gateway.jobs.sync import sync_partner
 
-# Where a line breaks, a reading thread of paramiko dies with it and says so.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning")
 workspace = config.load(sys.argv[1])
 ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
 ctx.folders["ATLAS"].make()

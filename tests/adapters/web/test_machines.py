@@ -33,7 +33,7 @@ def hooked(stage: Stage) -> Flask:
     )
     with database.writing(stage.ctx.engine) as connection:
         for job in JOBS:
-            events.plan_job(connection, job, due_at=stage.ctx.soon(86400))
+            events.plan_job(connection, job, first_at=stage.ctx.soon(86400), next_at=stage.ctx.soon(86400))
     return make_app(replace(make_desk(stage.workspace, stage.ctx), shop_domain="harbor-and-pine.myshopify.com"))
 
 
