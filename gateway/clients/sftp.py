@@ -191,9 +191,8 @@ class Channel:
         """SHA-256 by the server (extension check-file); empty where it is not offered."""
         if not self._hashes:
             return ""
-        with self._said() as said:
-            with self.client.open(path, "r") as there:
-                return there.check("sha256").hex()
+        with self._said() as said, self.client.open(path, "r") as there:
+            return there.check("sha256").hex()
         if not said.refused.missing:
             self._hashes = False
         return ""
