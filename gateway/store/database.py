@@ -23,6 +23,7 @@ from sqlalchemy.engine import NestedTransaction
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import PermanentError, TemporaryError
+from gateway.store import living
 
 BUSY_SECONDS = 30
 IDLE_SECONDS = 300.0
@@ -53,8 +54,9 @@ def connect(url: str, *, idle_seconds: float = IDLE_SECONDS) -> Engine:
     than its lease.
     """
     if not url.startswith("sqlite"):
-        engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        engine = create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True)
         event.listen(engine, "connect", partial(_set_up_postgres, idle_seconds))
+        living.watch(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
