@@ -52,12 +52,17 @@ def clock(workspace: Workspace) -> Callable[[], datetime]:
     moved = workspace.environment.get("GATEWAY_CLOCK_FILE")
     if not moved or not workspace.settings.test_mode:
         return lambda: datetime.now(UTC)
-    return lambda: datetime.now(UTC) + timedelta(seconds=_offset(Path(moved)))
+    path = os.fspath(Path(moved))
+    return lambda: datetime.now(UTC) + timedelta(seconds=_offset(path))
 
 
-def _offset(path: Path) -> float:
+def _offset(path: str) -> float:
     try:
-        return float(path.read_text(encoding="ascii").strip() or 0)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return float(os.read(descriptor, 64).strip() or 0)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):
         return 0.0
 
@@ -67,7 +72,7 @@ def elapsed(workspace: Workspace) -> Callable[[], float]:
     moved = workspace.environment.get("GATEWAY_CLOCK_FILE")
     if not moved or not workspace.settings.test_mode:
         return time.monotonic
-    path, most = Path(moved), [0.0]
+    path, most = os.fspath(Path(moved)), [0.0]
 
     def seconds() -> float:
         most[0] = max(most[0], _offset(path))

@@ -64,4 +64,5 @@ QUEUED: dict[str, Callable[[Context, str], object]] = {
 TOGETHER: dict[str, Callable[[Context, Sequence[str]], list[str]]] = {
     "translate": pausing_together(unpacking.translate_together),
     "shelve": pausing_together(intake.shelve_together),
+    "deliver": pausing_together(transmission.deliver_together),
 }

@@ -14,7 +14,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from gateway.edi import x12
-from gateway.folders import Claimed, NameTakenError
+from gateway.folders import Claimed, Facts, NameTakenError
 from gateway.folders.durable import sync_folder
 from gateway.folders.partner import MOST_AT_ONCE
 from gateway.jobs import reading_edifact, reading_flat, reading_x12, rehearsing
@@ -28,38 +28,63 @@ from gateway.store.files import File
 AREAS = {"applied": "archive", "partial": "archive", "duplicate": "archive", "error": "error", "held": "error", "quarantine": "quarantine"}
 
 INCOMPLETE = "incomplete file"
+AT_ONCE = 20  # files that get their rows in one commit: more would let the first of them wait
 
 
-def receive_file(ctx: Context, partner: str, claimed: Claimed) -> int:
+def receive_file(ctx: Context, partner: str, claimed: Claimed) -> None:
     """Give a claimed file its row, once; what a crash left in `processing/` is found again by its place."""
+    receive_files(ctx, partner, [claimed])
+
+
+def receive_files(ctx: Context, partner: str, claimed: Sequence[Claimed]) -> None:
+    """The same for several, with one commit; those that were read before a trouble with one of them get theirs."""
+    unknown = [one for one in claimed if not _was_received(ctx, partner, one)]
+    met: list[tuple[Claimed, Facts]] = []
+    try:
+        for one in unknown:
+            met.append((one, ctx.folders[partner].facts(one.place)))  # noqa: PERF401 - what was read before a trouble is kept
+    finally:
+        if met:
+            _enter(ctx, partner, met)
+
+
+def _was_received(ctx: Context, partner: str, claimed: Claimed) -> bool:
+    """Whether a file in `processing/` has its row; its next step is then asked for again."""
     with database.reading(ctx.engine) as connection:
         known = files.claimed_as(connection, partner=partner, place=claimed.place)
     if known:
         _go_on(ctx, known)
-        return known.id
-    facts = ctx.folders[partner].facts(claimed.place)
+    return known is not None
+
+
+def _enter(ctx: Context, partner: str, met: Sequence[tuple[Claimed, Facts]]) -> None:
+    entered: dict[int, str] = {}
     with database.writing(ctx.engine) as connection:
-        known = files.claimed_as(connection, partner=partner, place=claimed.place)
-        if known:
-            return known.id
-        file_id = files.add(
-            connection,
-            at=ctx.now(),
-            direction="in",
-            partner=partner,
-            name=claimed.name,
-            sha256=facts.sha256,
-            size=facts.size,
-            state="taken",
-            place=claimed.place,
-            claimed_as=f"{partner}/{claimed.place}",
-            folder=claimed.folder,
-            modified_at=database.instant(facts.modified_at) if facts.modified_at else None,
-        )
-        events.note(connection, "file.taken", f"{claimed.name} taken ({facts.size} bytes)", at=ctx.now(), file_id=file_id, partner=partner)
-        workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now())
-        events.close_tasks(connection, kind=INCOMPLETE, subject=f"{partner} {claimed.name}", because="taken", at=ctx.now())
-    ctx.log.info("file.claimed", extra={"partner": partner, "file": claimed.name, "file_id": file_id})
+        for claimed, facts in met:
+            if files.claimed_as(connection, partner=partner, place=claimed.place) is None:
+                entered[_add(ctx, connection, partner, claimed, facts)] = claimed.name
+    for file_id, name in entered.items():
+        ctx.log.info("file.claimed", extra={"partner": partner, "file": name, "file_id": file_id})
+
+
+def _add(ctx: Context, connection: Connection, partner: str, claimed: Claimed, facts: Facts) -> int:
+    file_id = files.add(
+        connection,
+        at=ctx.now(),
+        direction="in",
+        partner=partner,
+        name=claimed.name,
+        sha256=facts.sha256,
+        size=facts.size,
+        state="taken",
+        place=claimed.place,
+        claimed_as=f"{partner}/{claimed.place}",
+        folder=claimed.folder,
+        modified_at=database.instant(facts.modified_at) if facts.modified_at else None,
+    )
+    events.note(connection, "file.taken", f"{claimed.name} taken ({facts.size} bytes)", at=ctx.now(), file_id=file_id, partner=partner)
+    workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now())
+    events.close_tasks(connection, kind=INCOMPLETE, subject=f"{partner} {claimed.name}", because="taken", at=ctx.now())
     return file_id
 
 
@@ -315,9 +340,11 @@ def take_files(ctx: Context, partner: str) -> int:
         if _is_over(ctx, partner, path.name, stamp):
             folder.claim_incomplete(path, now=ctx.monotonic())
     claimed = folder.left_over()
-    for one in claimed:
-        receive_file(ctx, partner, one)
-        folder.received(one.place)
+    for start in range(0, len(claimed), AT_ONCE):
+        some = claimed[start : start + AT_ONCE]
+        receive_files(ctx, partner, some)
+        for one in some:
+            folder.received(one.place)
     return len(claimed)
 
 

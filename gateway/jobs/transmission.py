@@ -230,10 +230,56 @@ def deliver_file(ctx: Context, key: str) -> None:
     _delivered(ctx, file)
 
 
+def deliver_together(ctx: Context, keys: Sequence[str]) -> list[str]:
+    """The same for made files of which nothing else is known yet: all staged, one commit, each put into the outbox, one commit.
+
+    Whose name is taken in the outbox, or what goes on to a server, is left to be done alone.
+    """
+    together = _plain_deliveries(ctx, keys)
+    if not together:
+        return []
+    for file in together:
+        ctx.outgoing(file.partner).stage(file.name, file.content or b"")
+    with database.writing(ctx.engine) as connection:
+        for file in together:
+            files.change(connection, file.id, state="staged")
+    put = [file for file in together if _put(ctx, file)]
+    with database.writing(ctx.engine) as connection:
+        for file in put:
+            _note_delivered(ctx, connection, file)
+    for file in put:
+        _log_delivered(ctx, file)
+    return [str(file.id) for file in put]
+
+
+def _plain_deliveries(ctx: Context, keys: Sequence[str]) -> list[File]:
+    """The files that wait to be put into an outbox and nowhere else, one of each name."""
+    chosen: dict[tuple[str, str], File] = {}
+    with database.reading(ctx.engine) as connection:
+        found = [files.load(connection, int(key)) for key in keys]
+    for file in found:
+        if file and file.state == "pending" and not _goes_on(ctx, file):
+            chosen.setdefault((file.partner, file.name), file)
+    return list(chosen.values())
+
+
+def _put(ctx: Context, file: File) -> bool:
+    try:
+        ctx.outgoing(file.partner).put(file.name, kind=file.folder)
+    except NameTakenError:
+        return False
+    return True
+
+
+def _goes_on(ctx: Context, file: File) -> bool:
+    """Whether a file's outbox is one from which the gateway carries it to the partner's server."""
+    server = ctx.profiles[file.partner].sftp
+    return server is not None and file.folder in server.outgoing
+
+
 def _waits_for_server(ctx: Context, file: File) -> bool:
     """Whether a file in the outbox is still to be carried to the partner's server; the sync asks for its delivery again when it is there."""
-    server = ctx.profiles[file.partner].sftp
-    if server is None or file.folder not in server.outgoing:
+    if not _goes_on(ctx, file):
         return False
     with database.writing(ctx.engine) as connection:
         if remote.is_sent(connection, partner=file.partner, folder=file.folder, name=file.name):
@@ -257,11 +303,19 @@ def _rename(ctx: Context, file: File) -> None:
 
 def _delivered(ctx: Context, file: File) -> None:
     with database.writing(ctx.engine) as connection:
-        files.change(connection, file.id, state="delivered", outcome="delivered", settled_at=ctx.now())
-        for row in files.documents_in(connection, file.id):
-            if row["acknowledgement"] == "awaiting":
-                files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
-            _sent(ctx, connection, file, row)
+        _note_delivered(ctx, connection, file)
+    _log_delivered(ctx, file)
+
+
+def _note_delivered(ctx: Context, connection: Connection, file: File) -> None:
+    files.change(connection, file.id, state="delivered", outcome="delivered", settled_at=ctx.now())
+    for row in files.documents_in(connection, file.id):
+        if row["acknowledgement"] == "awaiting":
+            files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
+        _sent(ctx, connection, file, row)
+
+
+def _log_delivered(ctx: Context, file: File) -> None:
     ctx.log.info("file.delivered", extra={"partner": file.partner, "file": file.name, "file_id": file.id})
 
 
