@@ -237,10 +237,6 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _dialect(connection: Connection) -> Any:
-    return _statements(connection.dialect.name)
-
-
 def _statements(dialect: str) -> Any:
     """The statements of the database in use; the other dialect is not imported, which takes a tenth of a second."""
     if dialect == "postgresql":
@@ -285,13 +281,29 @@ def _insertion(dialect: str, table: Table) -> Any:
     return _statements(dialect).insert(table).on_conflict_do_nothing().returning(key)
 
 
+def count_on(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
+    """The `last` of a row raised by one, or the row put in as given when there is none with its key; in one statement, that locks it until the commit."""
+    return int(connection.execute(_counting(connection.dialect.name, table), dict(row)).scalar_one())
+
+
+@cache
+def _counting(dialect: str, table: Table) -> Any:
+    insertion = _statements(dialect).insert(table)
+    raised = insertion.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_={"last": table.c.last + 1})
+    return raised.returning(table.c.last)
+
+
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert a row, or replace the one with the same primary key."""
-    dialect = _dialect(connection)
+    connection.execute(_replacement(connection.dialect.name, table, tuple(row)), dict(row))
+
+
+@cache
+def _replacement(dialect: str, table: Table, names: tuple[str, ...]) -> Any:
+    insertion = _statements(dialect).insert(table)
     keys = [column.name for column in table.primary_key.columns]
-    statement = dialect.insert(table).values(**row)
-    rest = {name: value for name, value in row.items() if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+    rest = {name: insertion.excluded[name] for name in names if name not in keys}
+    return insertion.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
 def rows(connection: Connection, statement: Any) -> list[dict[str, Any]]:

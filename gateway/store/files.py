@@ -56,9 +56,6 @@ USED_BEFORE = select(files).where(
 )
 SAME_CONTENT = USED_BEFORE.where(files.c.sha256 == bindparam("sha256")).order_by(files.c.id).limit(1)
 SAME_CONTROL = USED_BEFORE.where(files.c.sender == bindparam("sender"), files.c.control == bindparam("control")).order_by(files.c.id.desc()).limit(1)
-NUMBERS_OF = (control_numbers.c.partner == bindparam("asked_partner")) & (control_numbers.c.kind == bindparam("asked_kind"))
-NEXT_CONTROL = update(control_numbers).where(NUMBERS_OF).values(last=control_numbers.c.last + 1)
-LAST_CONTROL = select(control_numbers.c.last).where(NUMBERS_OF)
 
 
 def _file(row: dict[str, Any]) -> File:
@@ -234,10 +231,7 @@ def overdue_documents(connection: Connection, *, now: datetime) -> list[dict[str
 
 def next_control(connection: Connection, *, partner: str, kind: str, first: int) -> int:
     """Take the next control number, in the caller's transaction: without gap when it commits, without trace when it does not (R-065)."""
-    database.insert_new(connection, control_numbers, {"partner": partner, "kind": kind, "last": first - 1})
-    asked = {"asked_partner": partner, "asked_kind": kind}
-    connection.execute(NEXT_CONTROL, asked)
-    return int(connection.execute(LAST_CONTROL, asked).scalar_one())
+    return database.count_on(connection, control_numbers, {"partner": partner, "kind": kind, "last": first})
 
 
 def count_by_outcome(connection: Connection) -> dict[str, int]:

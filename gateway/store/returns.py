@@ -100,6 +100,7 @@ def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
 
 
 RETURN = select(returns).where(returns.c.rma == bindparam("asked_rma"))
+AUTHORIZATION = select(authorizations).where(authorizations.c.ra == bindparam("asked_ra"))
 
 
 def load_return(connection: Connection, rma: str) -> HeldReturn | None:
@@ -194,8 +195,8 @@ def save_authorization(connection: Connection, ra: Authorization, *, state: RaSt
 
 def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | None:
     """An RA by its number."""
-    row = database.row(connection, database.lock_row(connection, select(authorizations).where(authorizations.c.ra == ra)))
-    return _held_authorization(row) if row else None
+    found = connection.execute(database.lock_row(connection, AUTHORIZATION), {"asked_ra": ra}).mappings().first()
+    return _held_authorization(dict(found)) if found else None
 
 
 NAMED = select(authorizations).where(or_(authorizations.c.ra == bindparam("written"), func.upper(authorizations.c.ra) == bindparam("plain")))
