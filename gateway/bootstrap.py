@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
-from gateway.folders import PartnerFolders, pgp
+from gateway.folders import PartnerFolders, naming, pgp
 from gateway.folders.pacing import Pace
 from gateway.folders.packing import Packing
 from gateway.folders.pgp import Keyring
@@ -288,17 +288,17 @@ def make_address(workspace: Workspace, profile: Profile) -> Address:
 def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
     """The folders of a partner."""
     places, part = workspace.settings.places, profile.folders
-    inbox = workspace.root / (part.inbox or f"{places.inbox}/{profile.partner}")
-    outbox = workspace.root / (part.outbox or f"{places.outbox}/{profile.partner}")
+    inbox = _roomy(workspace.root / (part.inbox or f"{places.inbox}/{profile.partner}"))
+    outbox = _roomy(workspace.root / (part.outbox or f"{places.outbox}/{profile.partner}"))
     return PartnerFolders(
         partner=profile.partner,
         inboxes={"production": inbox, "test": inbox / "test"},
         outboxes={"production": outbox, "test": outbox / "test"},
-        processing=workspace.var / "processing" / profile.partner,
-        staging=workspace.var / "staging" / profile.partner,
-        archive_root=workspace.var / "archive",
-        error=workspace.var / "error" / profile.partner,
-        quarantine=workspace.var / "quarantine" / profile.partner,
+        processing=_roomy(workspace.var / "processing" / profile.partner),
+        staging=_roomy(workspace.var / "staging" / profile.partner),
+        archive_root=_roomy(workspace.var / "archive"),
+        error=_roomy(workspace.var / "error" / profile.partner),
+        quarantine=_roomy(workspace.var / "quarantine" / profile.partner),
         settle_seconds=part.settle_seconds,
         temporary=part.temporary,
         trigger=part.trigger,
@@ -307,6 +307,11 @@ def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
         seal=make_seal(workspace, profile),
         pace=Pace(files_a_minute=profile.limits.files_a_minute, bytes_a_minute=profile.limits.bytes_a_minute),
     )
+
+
+def _roomy(folder: Path) -> Path:
+    """A folder in which the longest name fits, on Windows, too."""
+    return Path(naming.long_path(str(folder), windows=os.name == "nt"))
 
 
 def make_packing(workspace: Workspace, profile: Profile) -> Packing | None:
@@ -347,7 +352,7 @@ def make_erp_folders(workspace: Workspace) -> PartnerFolders:
         outboxes={"production": outbox},
         processing=workspace.var / "processing" / "ERP",
         staging=workspace.var / "staging" / "ERP",
-        archive_root=workspace.var / "archive",
+        archive_root=_roomy(workspace.var / "archive"),
         error=workspace.var / "error" / "ERP",
         quarantine=workspace.var / "quarantine" / "ERP",
         settle_seconds=0.0,

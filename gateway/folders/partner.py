@@ -38,7 +38,7 @@ from gateway.folders.durable import (
     sync_folder,
     trouble,
 )
-from gateway.folders.naming import safe_name
+from gateway.folders.naming import numbered, safe_name
 from gateway.folders.pacing import Pace
 
 if TYPE_CHECKING:
@@ -362,17 +362,24 @@ class PartnerFolders:
             goal.parent.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
             raise trouble(goal.parent, "cannot be made", fault) from fault
-        if source.exists() and goal.exists() and same_bytes(source, goal):
-            source.unlink()  # copied to another disk before a crash
+        if _left_by_a_crash(source, goal):
+            source.unlink()
             return touched
         rename_new(source, goal)
         return touched
 
-    def explain_partial(self, *, name: str, side_text: str, rest: bytes | None) -> None:
-        """Put a side file (and the bad documents alone) into the error folder for a file that was partly applied."""
-        durable_write(self.error / f"{safe_name(name)}.txt", side_text.encode())
-        if rest is not None:
-            durable_write(self.error / f"{safe_name(name)}.to-correct{Path(name).suffix or '.edi'}", rest)
+    def explain_partial(self, *, name: str, number: int, side_text: str, rest: bytes | None) -> None:
+        """Put a side file (and the bad documents alone) into the error folder for a file that was partly applied.
+
+        What lies there of another file with the same name stays; `number` then tells them apart. The same again changes nothing.
+        """
+        ending = Path(name).suffix or ".edi"
+        for stem in (safe_name(name), numbered(safe_name(name), number)):
+            wanted = {self.error / f"{stem}.txt": side_text.encode()} | ({} if rest is None else {self.error / f"{stem}.to-correct{ending}": rest})
+            if all(not path.exists() or path.read_bytes() == content for path, content in wanted.items()):
+                break
+        for path, content in wanted.items():
+            durable_write(path, content)
 
     def write_beside(self, place: str, suffix: str, content: bytes) -> None:
         """Write a side file next to a file that was moved."""
@@ -430,3 +437,8 @@ class PartnerFolders:
             raise
         sync_folder(inbox)
         return plain
+
+
+def _left_by_a_crash(source: Path, goal: Path) -> bool:
+    """Whether the goal is a copy of the source, made on another disk before a crash; on one disk a move leaves no copy, and equal bytes are another file."""
+    return source.exists() and goal.exists() and source.stat().st_dev != goal.stat().st_dev and same_bytes(source, goal)

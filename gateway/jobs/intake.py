@@ -304,7 +304,7 @@ def _put_away(ctx: Context, file: File, area: str) -> None:
     if file.side_text and area != "archive":
         folder.write_beside(target, ".txt", file.side_text.encode())
     elif file.outcome == "partial":
-        folder.explain_partial(name=file.name, side_text=file.side_text, rest=file.content)
+        folder.explain_partial(name=file.name, number=file.id, side_text=file.side_text, rest=file.content)
 
 
 def take_files(ctx: Context, partner: str) -> int:
