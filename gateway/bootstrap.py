@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import logging.handlers
 import os
 import socket
 import time
@@ -43,6 +42,7 @@ if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that 
 MINUTE = 60.0
 SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 MOST_INSTANCES = 64
+LOG_BYTES = 20_000_000
 DEFAULTS = Path(__file__).parent / "defaults"
 SOURCE_TREE = Path(__file__).parent.parent
 
@@ -380,12 +380,12 @@ def secrets(workspace: Workspace) -> list[str]:
 
 
 def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
-    """Log to `var/log/gateway.log`, rotated, and to standard error."""
+    """Log to `var/log/gateway.log`, rotated by whichever process finds it full, and to standard error."""
+    from concurrent_log_handler import ConcurrentRotatingFileHandler
+
     folder = workspace.var / "log"
     folder.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [
-        logging.handlers.RotatingFileHandler(folder / "gateway.log", maxBytes=20_000_000, backupCount=10, encoding="utf-8", delay=True)
-    ]
+    handlers: list[logging.Handler] = [ConcurrentRotatingFileHandler(folder / "gateway.log", maxBytes=LOG_BYTES, backupCount=10, encoding="utf-8")]
     if to_terminal:
         handlers.append(logging.StreamHandler())
     log = logging.getLogger("gateway")
