@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.daemon.loops import take
-from gateway.folders import FolderTroubleError, PartnerFolders, durable, naming
+from gateway.folders import FolderTroubleError, PartnerFolders, naming
 from gateway.folders.pacing import Pace
-from gateway.simulator.world import open_known_return
 from tests.adapters.test_folders import WHOLE, make, names
 from tests.journeys.steps import the_944
 from tests.stage import HOUR, Stage
@@ -205,22 +204,6 @@ def test_the_wait_for_an_incomplete_file_survives_a_restart_and_starts_anew_when
     stage.take()
     assert stage.file("a.edi").outcome == "error"
     assert stage.tasks("incomplete file") == []
-
-
-def test_a_full_disk_at_delivery_waits_and_delivers_the_same_bytes_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise FolderTroubleError(f"{path.parent} cannot be written (No space left on device)")
-
-    monkeypatch.setattr("gateway.folders.partner.durable_write", full)
-    open_known_return(stage.world, 77000001)
-    stage.import_rmas()
-    assert stage.outbox("ATLAS") == []
-    assert [(a["kind"], a["subject"]) for a in stage.alerts()] == [("folder trouble", "ATLAS outbox")]
-    monkeypatch.undo()
-    stage.wait(2)
-    (sent,) = stage.outbox("ATLAS")
-    assert durable.digest(sent) == stage.file(sent.name).sha256
-    assert stage.alerts() == []
 
 
 # names
