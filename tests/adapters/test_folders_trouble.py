@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -204,6 +206,37 @@ def test_the_wait_for_an_incomplete_file_survives_a_restart_and_starts_anew_when
     stage.take()
     assert stage.file("a.edi").outcome == "error"
     assert stage.tasks("incomplete file") == []
+
+
+def test_a_file_whose_trigger_never_comes_is_told_of_and_not_taken_until_it_does(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage(edits=(("mappings/atlas.toml", "settle_seconds = 0.0", 'settle_seconds = 0.0\ntrigger = ".done"'),))
+    inbox = stage.folder / "inbox" / "ATLAS"
+    (inbox / "a.edi").write_bytes(the_944())
+    stage.take()
+    assert stage.tasks("incomplete file") == []
+    stage.ctx = replace(stage.ctx, monotonic=lambda: time.monotonic() + HOUR)
+    for _ in range(2):
+        stage.take()
+    (task,) = stage.tasks("incomplete file")
+    assert "has waited for its trigger file (.done) for an hour" in task["text"]
+    assert stage.files() == []
+    (inbox / "a.edi.done").touch()
+    stage.take()
+    assert (stage.file("a.edi").outcome, stage.tasks("incomplete file")) == ("applied", [])
+
+
+def test_a_file_its_writer_holds_is_taken_as_soon_as_it_is_let_go_though_it_did_not_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = make(tmp_path, settle=0)
+    (tmp_path / "inbox" / "a.edi").write_bytes(WHOLE)
+
+    def held(path: Path, *_: object) -> None:
+        raise PermissionError(13, "The process cannot access the file because it is being used by another process", str(path))
+
+    with monkeypatch.context() as windows:
+        windows.setattr(Path, "open", held)
+        assert (folders.claim_settled(now=1.0), folders.incomplete(), folders.waiting_to_settle()) == ([], [], False)
+        assert [path.name for path, _ in folders.not_let_go(now=3601.0)] == ["a.edi"]
+    assert names(folders.claim_settled(now=2.0)) == ["a.edi"]
 
 
 # names
