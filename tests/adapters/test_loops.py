@@ -21,7 +21,7 @@ from gateway.daemon import lock, loops, notify, running
 from gateway.daemon.holding import Holding
 from gateway.jobs import SCHEDULED
 from gateway.jobs.context import Context, Tally
-from gateway.settings import SchedulePart
+from gateway.settings import Periods, SchedulePart
 from gateway.store import database, events
 from tests.stage import Stage, make_workspace
 
@@ -218,5 +218,5 @@ def test_every_scheduled_job_has_a_period_and_may_have_a_cron_expression() -> No
     from gateway.cli.service import JOBS
 
     assert set(JOBS) == set(SCHEDULED)
-    assert set(JOBS.values()) <= set(config.Periods.model_fields)
+    assert set(JOBS.values()) <= set(Periods.model_fields)
     assert set(JOBS.values()) <= set(SchedulePart.model_fields)
