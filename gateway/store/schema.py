@@ -331,7 +331,7 @@ stock_ledger = _table(
     Column("actor", String(64), nullable=False, default="gateway"),
     Column("posted_at", String(40), nullable=False),
     UniqueConstraint("cause", "reference", "warehouse", "sku", name="uq_stock_posting"),
-    Index("ix_stock_place", "warehouse", "sku"),
+    Index("ix_stock_place", "warehouse", "sku", "id", "quantity"),
 )
 stock_exports = _table(
     "stock_exports",
