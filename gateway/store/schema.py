@@ -124,7 +124,7 @@ partner_stock = _table(
     Column("position", String(80), nullable=False, default=""),
     Index("ix_partner_stock", "partner", "reported_on"),
 )
-# What waits is little of much: an index of its own for each, used where a statement repeats its condition word by word (`IS_HELD`, `IS_WAITING`).
+# What waits is little of much: an index of its own for each, used where a statement repeats its condition word by word (`IS_HELD`, `IS_WAITING`, `IS_DELIVERED`).
 IS_HELD = returns.c.hold_key > literal_column("''")
 IS_WAITING = receipts.c.state.in_([literal_column("'waiting'"), literal_column("'unmatched'")])
 Index("ix_returns_held", returns.c.rma, sqlite_where=IS_HELD, postgresql_where=IS_HELD)
@@ -411,6 +411,8 @@ events = _table(
     Index("ix_events_actor", "actor", "id"),
 )
 Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
+IS_DELIVERED = events.c.word == literal_column("'parcel.delivered'")
+Index("ix_events_delivered", events.c.rma, events.c.at, sqlite_where=IS_DELIVERED, postgresql_where=IS_DELIVERED)
 Index("ix_events_word", events.c.word, events.c.at)
 messages = _table(
     "messages",

@@ -14,6 +14,7 @@ from gateway.domain.documents import ZERO
 from gateway.store import database
 from gateway.store.returns import HeldReturn, list_returns
 from gateway.store.schema import (
+    IS_DELIVERED,
     authorization_lines,
     authorizations,
     credit_invoices,
@@ -175,9 +176,7 @@ def files_received(connection: Connection, start: datetime | None, end: datetime
 
 def receipts_arrived(connection: Connection, start: datetime | None, end: datetime | None) -> Rows:
     """Receipts that count and arrived in a period, with the time the carrier delivered and the RA's state of receiving."""
-    delivered = (
-        select(events.c.rma, func.min(events.c.at).label("delivered_at")).where(events.c.word == "parcel.delivered").group_by(events.c.rma).subquery()
-    )
+    delivered = select(events.c.rma, func.min(events.c.at).label("delivered_at")).where(IS_DELIVERED).group_by(events.c.rma).subquery()
     bad = select(authorization_lines.c.ra, func.sum(authorization_lines.c.second + authorization_lines.c.over).label("beside"))
     bad = bad.add_columns(func.sum(authorization_lines.c.expected - authorization_lines.c.good - authorization_lines.c.second).label("missing"))
     lines = bad.group_by(authorization_lines.c.ra).subquery()
