@@ -101,6 +101,28 @@ def units_restocked(connection: Connection, numbers: Sequence[str]) -> dict[str,
     return found
 
 
+def units_credited(connection: Connection, numbers: Sequence[str]) -> dict[str, dict[str, tuple[int, Decimal]]]:
+    """What imported refunds of returns credit: RMA, SKU, then units and their value with tax."""
+    columns = (refunds.c.rma, refund_lines.c.sku, refund_lines.c.imported, refund_lines.c.merchandise, refund_lines.c.tax)
+    statement = select(*columns).join(refunds, refunds.c.refund_id == refund_lines.c.refund_id)
+    found: dict[str, dict[str, tuple[int, Decimal]]] = defaultdict(dict)
+    wanted = (refunds.c.rma.in_(numbers), refunds.c.status == "imported", refund_lines.c.imported > 0)
+    for rma, sku, units, merchandise, tax in connection.execute(statement.where(*wanted)):
+        before, value = found[rma].get(sku, (0, ZERO))
+        found[rma][sku] = (before + units, value + Decimal(merchandise) + Decimal(tax))
+    return found
+
+
+def standing_of(connection: Connection, numbers: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Of each return the state and partner of the RA that got something first, and since when."""
+    columns = (authorizations.c.rma, authorizations.c.state, authorizations.c.partner, authorizations.c.first_receipt_at.label("since"))
+    came = (authorizations.c.rma.in_(numbers), authorizations.c.first_receipt_at.is_not(None))
+    found: dict[str, dict[str, Any]] = {}
+    for row in database.rows(connection, select(*columns).where(*came).order_by(authorizations.c.first_receipt_at, authorizations.c.ra)):
+        found.setdefault(row["rma"], {name: row[name] for name in ("state", "partner", "since")})
+    return found
+
+
 def cash_refunded(connection: Connection, numbers: Sequence[str]) -> dict[str, Decimal]:
     """Money that Shopify's refunds of returns paid out."""
     found: dict[str, Decimal] = defaultdict(lambda: ZERO)

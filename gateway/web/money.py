@@ -7,7 +7,7 @@ import json
 from flask import request
 
 from gateway.store import ledger, listing
-from gateway.views import differences
+from gateway.views import goods
 from gateway.web.guard import Answer, Visit
 from gateway.web.returns import more_of
 
@@ -51,5 +51,5 @@ def unmet(visit: Visit) -> Answer:
     which = request.args.get("which", "credited")
     desk = visit.desk
     with desk.reading() as connection:
-        rows = desk.figure(f"unmet.{which}", lambda: differences.unmet(connection, credited=which != "received"))
+        rows = desk.figure(f"unmet.{which}", lambda: (goods.received_now if which == "received" else goods.credited_now)(connection))
     return visit.show("differences.html", rows=rows, which=which)

@@ -151,6 +151,7 @@ def test_effort_one_report_ties_out_a_month_and_one_list_each_shows_what_does_no
     process_in_full(stage, 77000001)
     assert asked(stage, "report", "received-not-credited")["rows"][0] == {
         "rma": "77000001", "sku": "HOOD-GRY-M", "received": 1, "credited": 0, "units": 1, "state": "processed", "partner": "ATLAS",
+        "order": "#1001", "value": "75.60", "currency": "USD",
         "since": asked(stage, "report", "received-not-credited")["rows"][0]["since"],
     }  # fmt: skip
     stage.import_refunds()
