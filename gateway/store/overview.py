@@ -132,14 +132,6 @@ def was_applied(connection: Connection, partner: str) -> bool:
     return connection.execute(select(files.c.id).where(*used).limit(1)).first() is not None
 
 
-def outcomes_between(connection: Connection, partner: str, start: datetime, end: datetime) -> dict[str, int]:
-    """A partner's inbound files by outcome, between two instants."""
-    where = [files.c.direction == "in", files.c.partner == partner]
-    where += [files.c.arrived_at >= database.instant(start), files.c.arrived_at < database.instant(end)]
-    statement = select(files.c.outcome, func.count()).where(*where).group_by(files.c.outcome)
-    return {outcome: count for outcome, count in connection.execute(statement)}
-
-
 def was_acknowledged(connection: Connection, partner: str) -> bool:
     """Whether a partner ever accepted a document."""
     good = (file_documents.c.partner == partner, file_documents.c.acknowledgement.in_(["accepted", "accepted with errors"]))
