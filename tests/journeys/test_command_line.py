@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gateway.cli import look
 from gateway.cli.completion import PLACES
 from gateway.cli.main import COMMANDS, cli
 from gateway.jobs import trials
+from gateway.views import records
 from tests.journeys.steps import announce, come_back, process_in_full
 from tests.stage import Stage
 
@@ -137,6 +139,17 @@ def test_effort_one_command_says_whether_all_is_well(stage: Stage) -> None:
     done = command(stage, "status")
     assert done.return_value == 2
     assert "broken.edi" in done.output
+
+
+def test_what_can_be_exported_is_what_there_is() -> None:
+    assert tuple(records.KINDS) == look.EXPORTED, "named twice, so that commands that only look do not wait for what export imports"
+
+
+def test_looking_something_up_imports_nothing_it_does_not_use(stage: Stage) -> None:
+    code = "import sys; from gateway.cli.main import cli; cli(sys.argv[1:], standalone_mode=False); print(*sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, "find", "x", "--config", str(stage.folder)], capture_output=True, text=True, check=True)
+    heavy = {"pandas", "jinja2", "requests", "cryptography", "flask", "pydantic", "alembic", "sqlalchemy.dialects.postgresql", "gateway.views"}
+    assert heavy & set(done.stderr.split()) == set()
 
 
 def test_effort_one_command_shows_everything_about_a_file(stage: Stage) -> None:
