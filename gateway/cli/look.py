@@ -9,7 +9,8 @@ import click
 
 from gateway.cli.book import reading_book
 from gateway.cli.options import day, say_json, table, with_config, with_json
-from gateway.views import cases, lineage, records
+
+EXPORTED = ("ras", "files", "documents", "receipts", "effects", "refunds", "invoices", "stock", "orders", "tasks", "alerts", "runs")
 
 
 @click.command()
@@ -56,8 +57,10 @@ def find(text: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway find 77000001
     """
+    from gateway.store import searching
+
     with reading_book(config_path) as connection:
-        hits = cases.find(connection, text)
+        hits = searching.find(connection, text)
     if as_json:
         say_json(hits)
     else:
@@ -82,6 +85,8 @@ def explain(rma: str, with_timeline: bool, with_lineage: bool, config_path: str 
     Example:  gateway explain 77000003 --timeline
               gateway explain 77000003 --lineage
     """
+    from gateway.views import cases, lineage
+
     with reading_book(config_path) as connection:
         number = cases.rma_of(connection, rma)
         sentences = cases.explain(connection, number)
@@ -109,6 +114,8 @@ def trace(file: str, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway trace ATLAS_856_000000001.edi
     """
+    from gateway.views import cases
+
     with reading_book(config_path) as connection:
         found = cases.trace(connection, file)
     if as_json:
@@ -139,7 +146,7 @@ def trace(file: str, config_path: str | None, as_json: bool) -> int:
 
 
 @click.command()
-@click.option("--kind", type=click.Choice(list(records.KINDS)), help="Only this kind of record.")
+@click.option("--kind", type=click.Choice(EXPORTED), help="Only this kind of record.")
 @with_config
 @with_json
 def export(kind: str | None, config_path: str | None, as_json: bool) -> int:
@@ -148,6 +155,8 @@ def export(kind: str | None, config_path: str | None, as_json: bool) -> int:
     \b
     Example:  gateway export --json --kind ras
     """
+    from gateway.views import records
+
     with reading_book(config_path) as connection:
         found = records.export(connection, kind)
     if as_json or not kind:

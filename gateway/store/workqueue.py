@@ -158,6 +158,11 @@ def due_count(connection: Connection, *, now: datetime) -> int:
     return connection.execute(select(func.count()).select_from(queue).where(busy)).scalar_one()
 
 
+def count(connection: Connection) -> int:
+    """How many jobs are queued, due or not."""
+    return connection.execute(select(func.count()).select_from(queue)).scalar_one()
+
+
 def keys_of(connection: Connection, job: str) -> list[str]:
     """The keys queued for a job."""
     return [str(r[0]) for r in connection.execute(select(queue.c.key).where(queue.c.job == job).order_by(queue.c.id))]

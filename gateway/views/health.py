@@ -18,17 +18,17 @@ from gateway.views import conservation
 
 
 def status(engine: Engine, folders: Mapping[str, PartnerFolders], *, now: datetime, ready: bool) -> dict[str, Any]:
-    """The state of the whole: ready, idle, counts, problems."""
+    """The state of the whole: ready, idle, counts of what is not done with, problems. Everything that ever was is counted by `metrics`."""
     with database.reading(engine) as connection:
         due = workqueue.due_count(connection, now=now)
         jobs = events.due_jobs(connection, now=now) if ready else []
         tasks = events.open_tasks(connection)
         counts = {
             "queue_due": due,
-            "queue_all": len(workqueue.waiting(connection)),
+            "queue_all": workqueue.count(connection),
             "open_tasks": len(tasks),
-            "ras": returns.count_by_state(connection),
-            "files": files.count_by_outcome(connection),
+            "ras": returns.count_open_by_state(connection),
+            "files": files.count_wanting(connection),
         }
         alerts = [a for a in events.list_alerts(connection) if a["open"]]
     arriving = {name: folder.waiting() for name, folder in folders.items()}
