@@ -21,7 +21,7 @@ def make_desk(workspace: config.Workspace, ctx: Context) -> Desk:
     settings = workspace.settings
     return Desk(
         ctx=ctx,
-        status=lambda: health.status(ctx.engine, ctx.folders, now=ctx.now(), ready=lock.is_running(workspace.var)),
+        status=lambda: health.status(ctx.engine, ctx.folders, now=ctx.now(), ready=lock.is_running(workspace.var), whole=False),
         merchant=settings.merchant.name,
         zone=settings.merchant.time_zone,
         hosts=hosts(settings.service),

@@ -17,8 +17,8 @@ from gateway.store import audit, database, events, files, returns, workqueue
 from gateway.views import conservation
 
 
-def status(engine: Engine, folders: Mapping[str, PartnerFolders], *, now: datetime, ready: bool) -> dict[str, Any]:
-    """The state of the whole: ready, idle, counts of what is not done with, problems. Everything that ever was is counted by `metrics`."""
+def status(engine: Engine, folders: Mapping[str, PartnerFolders], *, now: datetime, ready: bool, whole: bool = True) -> dict[str, Any]:
+    """The state of the whole: ready, idle, counts, problems. Not `whole`: only what is not done with is counted, for who asks every few seconds."""
     with database.reading(engine) as connection:
         due = workqueue.due_count(connection, now=now)
         jobs = events.due_jobs(connection, now=now) if ready else []
@@ -27,8 +27,8 @@ def status(engine: Engine, folders: Mapping[str, PartnerFolders], *, now: dateti
             "queue_due": due,
             "queue_all": workqueue.count(connection),
             "open_tasks": len(tasks),
-            "ras": returns.count_open_by_state(connection),
-            "files": files.count_wanting(connection),
+            "ras": returns.count_by_state(connection) if whole else returns.count_open_by_state(connection),
+            "files": files.count_by_outcome(connection) if whole else files.count_wanting(connection),
         }
         alerts = [a for a in events.list_alerts(connection) if a["open"]]
     arriving = {name: folder.waiting() for name, folder in folders.items()}
