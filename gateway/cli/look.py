@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import datetime
 
@@ -9,6 +10,7 @@ import click
 
 from gateway.cli.book import reading_book
 from gateway.cli.options import day, say_json, table, with_config, with_json
+from gateway.errors import GatewayError
 
 EXPORTED = ("ras", "files", "documents", "receipts", "effects", "refunds", "invoices", "stock", "orders", "tasks", "alerts", "runs")
 
@@ -17,7 +19,7 @@ EXPORTED = ("ras", "files", "documents", "receipts", "effects", "refunds", "invo
 @with_config
 @with_json
 def status(config_path: str | None, as_json: bool) -> int:
-    """Whether all is well: is it running and ready, is there work, what needs a person. Exit code 2 when something does.
+    """Whether all is well: is it running and ready, is there work, how each part stands, what needs a person. Exit code 2 when something does.
 
     \b
     Example:  gateway status --json
@@ -30,7 +32,8 @@ def status(config_path: str | None, as_json: bool) -> int:
     engine = bootstrap.open_book(workspace)
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
     for folder in folders.values():
-        folder.make()
+        with contextlib.suppress(GatewayError):  # its part says so
+            folder.make()
     found = health.status(engine, folders, now=bootstrap.clock(workspace)(), ready=lock.is_running(workspace.var))
     engine.dispose()
     if as_json:
@@ -40,6 +43,7 @@ def status(config_path: str | None, as_json: bool) -> int:
     counts = found["counts"]
     rows = [(f"RAs {state}", str(count)) for state, count in counts["ras"].items()] + [(f"files {key}", str(n)) for key, n in counts["files"].items()]
     table(["what", "count"], [*rows, ("queued", str(counts["queue_all"])), ("files arriving", str(counts["arriving"]))])
+    table(["part", "name", "well", "says"], [[p["part"], p["name"], "yes" if p["well"] else "NO", p["words"]] for p in found["parts"]])
     for problem in found["problems"]:
         click.echo(f"! {problem}")
     if not found["problems"]:

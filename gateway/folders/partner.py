@@ -122,6 +122,14 @@ class PartnerFolders:
         for path in (*self.inboxes.values(), *self.outboxes.values(), self.staging):
             self._devices.setdefault(path, path.stat().st_dev)
 
+    def look(self) -> None:
+        """Refuse folders that are away or cannot be written, without touching them: for who only asks."""
+        for path in (*self.inboxes.values(), *self.outboxes.values()):
+            self.check(path)
+        for path in (*self.inboxes.values(), *self.outboxes.values(), self.processing, self.staging, self.archive_root, self.error, self.quarantine):
+            if path.exists() and not os.access(path, os.W_OK | os.X_OK):
+                raise FolderTroubleError(f"{self.partner}: the folder {path} cannot be written; give the service write access")
+
     def _make(self, path: Path) -> None:
         try:
             path.mkdir(parents=True, exist_ok=True)

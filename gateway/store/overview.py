@@ -150,9 +150,9 @@ def effects_by_state(connection: Connection) -> dict[str, int]:
     return {state: count for state, count in connection.execute(select(effects.c.state, func.count()).group_by(effects.c.state))}
 
 
-def open_alerts(connection: Connection) -> list[Row]:
+def open_alerts(connection: Connection, *, limit: int | None = 50) -> list[Row]:
     """Alerts that are open, newest first."""
-    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True)).order_by(alerts.c.last_at.desc()).limit(50))
+    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True)).order_by(alerts.c.last_at.desc()).limit(limit))
 
 
 def newest_event(connection: Connection) -> str:

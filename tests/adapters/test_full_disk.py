@@ -66,6 +66,8 @@ def test_a_full_outbox_pauses_its_partner_and_the_file_goes_whole_when_there_is_
     stage.import_rmas()
     assert [(a["kind"], a["subject"], "No space left on device" in a["text"]) for a in stage.alerts()] == [("folder trouble", "ATLAS outbox", True)]
     assert stage.outbox("ATLAS") == [filler]
+    found = health.status(stage.ctx.engine, stage.ctx.folders, now=stage.ctx.now(), ready=True)
+    assert [(one["name"], "0.0 of 0.0 GB free; make room" in one["words"]) for one in found["parts"] if not one["well"]] == [(f"of {disk}", True)]
     filler.unlink()
     stage.wait(2)
     (sent,) = stage.outbox("ATLAS")
