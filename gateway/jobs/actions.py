@@ -84,8 +84,7 @@ def _try(ctx: Context, *, row: dict[str, Any] | None, file_id: int | None) -> Pr
 
 
 def _prospect(ctx: Context, connection: Connection, file: File) -> Prospect:
-    before = {e.id for e in effects.list_effects(connection)}
-    receipts_before = {r.id for r in returns.list_receipts(connection)}
+    last_effect, last_receipt, last_file = effects.last_effect(connection), returns.last_receipt(connection), files.last_file(connection)
     try:
         reading = intake.read_file(ctx, connection, file)
         outcome = intake.outcome_of(reading)
@@ -93,14 +92,13 @@ def _prospect(ctx: Context, connection: Connection, file: File) -> Prospect:
         reading, outcome = Reading(file=file, profile=ctx.profiles[file.partner], problems=[stop.problem]), stop.outcome
     for key in workqueue.keys_of(connection, "decide"):
         decide_within(ctx, connection, key)
-    new_receipts = [r for r in returns.list_receipts(connection) if r.id not in receipts_before]
     told = tuple(
         f"receipt {r.document.receipt_no} for {r.ra or r.document.ra_reference or 'no RA'}: "
         + ", ".join(f"{line.sku or line.stated} {line.good} good" + (f" {line.second} second" if line.second else "") for line in r.document.lines)
-        for r in new_receipts
+        for r in returns.receipts_after(connection, last_receipt)
     )
-    caused = tuple(f"{e.kind} on {e.target}: {_brief(e.payload)}" for e in effects.list_effects(connection) if e.id not in before)
-    made = [row for row in files.unfinished(connection) if row.direction == "out" and row.state == "pending"]
+    caused = tuple(f"{e.kind} on {e.target}: {_brief(e.payload)}" for e in effects.list_effects(connection, after=last_effect))
+    made = [row for row in files.unfinished(connection) if row.direction == "out" and row.state == "pending" and row.id > last_file]
     return Prospect(
         name=file.name,
         outcome=outcome,

@@ -59,12 +59,9 @@ def find_authorizations(ctx: Context, *, text: str | None, state: str | None, pa
     if state and not wanted:
         raise PermanentError(f"{state!r} is no state of an RA; the states are {', '.join(known.value for known in RaState)}")
     with database.reading(ctx.engine) as connection:
-        found = returns.list_authorizations(connection, states=wanted or list(RaState), partner=partner)
-        if not text:
-            return [held.document.ra for held in found]
-        hits = searching.find(connection, text)
-    ras, rmas = {hit.get("ra") for hit in hits}, {hit.get("rma") for hit in hits if "ra" not in hit}
-    return [held.document.ra for held in found if held.document.ra in ras or held.document.rma in rmas]
+        hits = searching.find(connection, text) if text else []
+        ras, rmas = {hit.get("ra", "") for hit in hits}, {hit.get("rma", "") for hit in hits if "ra" not in hit}
+        return returns.authorization_numbers(connection, states=wanted or list(RaState), partner=partner, of=(ras, rmas) if text else None)
 
 
 def find_steps(ctx: Context, *, kind: str) -> list[str]:

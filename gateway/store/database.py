@@ -311,6 +311,14 @@ def rows(connection: Connection, statement: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
+def server_time(connection: Connection) -> datetime | None:
+    """What the database server's own clock shows; None where the book is a file of this machine."""
+    if connection.dialect.name != "postgresql":
+        return None
+    shown: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    return shown.astimezone(UTC)
+
+
 def row(connection: Connection, statement: Any) -> dict[str, Any] | None:
     """The first row of a select, or None."""
     found = connection.execute(statement).mappings().first()

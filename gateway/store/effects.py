@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from gateway.store import database, workqueue
 from gateway.store.schema import effects
@@ -101,9 +101,14 @@ def withdrawn_calls(connection: Connection, rma: str) -> int:
     return sum(1 for effect in of_target(connection, rma) if effect.kind in CALLS and effect.cause.startswith(WITHDRAWN))
 
 
-def list_effects(connection: Connection) -> list[Effect]:
-    """Every effect, in order."""
-    return [_effect(row) for row in database.rows(connection, select(effects).order_by(effects.c.id))]
+def list_effects(connection: Connection, *, after: int = 0) -> list[Effect]:
+    """Every effect, or those written after one, in order."""
+    return [_effect(row) for row in database.rows(connection, select(effects).where(effects.c.id > after).order_by(effects.c.id))]
+
+
+def last_effect(connection: Connection) -> int:
+    """The newest effect's number; 0 when there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(effects.c.id), 0))).scalar_one())
 
 
 def send(connection: Connection, effect: Effect, *, evidence: dict[str, Any], now: datetime) -> bool:

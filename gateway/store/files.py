@@ -11,6 +11,8 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from gateway.store import database
 from gateway.store.schema import control_numbers, file_documents, files
 
+WANTING = ("", "error", "partial", "held", "quarantine")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
@@ -136,6 +138,11 @@ def received_between(connection: Connection, *, partner: str | None, start: date
     return [int(r[0]) for r in connection.execute(select(files.c.id).where(*where).order_by(files.c.id))]
 
 
+def last_file(connection: Connection) -> int:
+    """The newest file's number; 0 when there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(files.c.id), 0))).scalar_one())
+
+
 def unfinished(connection: Connection) -> list[File]:
     """Files taken in or made, but not yet handled to the end."""
     return list_files(connection, files.c.state.in_(["taken", "pending", "staged"]))
@@ -232,6 +239,13 @@ def overdue_documents(connection: Connection, *, now: datetime) -> list[dict[str
 def next_control(connection: Connection, *, partner: str, kind: str, first: int) -> int:
     """Take the next control number, in the caller's transaction: without gap when it commits, without trace when it does not (R-065)."""
     return database.count_on(connection, control_numbers, {"partner": partner, "kind": kind, "last": first})
+
+
+def count_wanting(connection: Connection) -> dict[str, int]:
+    """How many files by direction and outcome, without those that are done with (applied, duplicate, delivered), which are most."""
+    wanting = files.c.outcome.in_(WANTING)
+    statement = select(files.c.direction, files.c.outcome, func.count()).where(files.c.direction.in_(["in", "out"]), wanting)
+    return {f"{way}.{outcome or 'open'}": n for way, outcome, n in connection.execute(statement.group_by(files.c.direction, files.c.outcome))}
 
 
 def count_by_outcome(connection: Connection) -> dict[str, int]:

@@ -42,14 +42,6 @@ def balance(connection: Connection, warehouse: str, sku: str, *, up_to: int | No
     return int(connection.execute(statement).scalar_one())
 
 
-def balances(connection: Connection) -> dict[tuple[str, str], int]:
-    """The balance of every warehouse and SKU."""
-    statement = select(stock_ledger.c.warehouse, stock_ledger.c.sku, func.sum(stock_ledger.c.quantity)).group_by(
-        stock_ledger.c.warehouse, stock_ledger.c.sku
-    )
-    return {(warehouse, sku): int(total) for warehouse, sku, total in connection.execute(statement)}
-
-
 def balances_at(connection: Connection, warehouses: Iterable[str], *, before: datetime) -> dict[tuple[str, str], int]:
     """The balance of each warehouse and SKU by what was posted before an instant."""
     place = (stock_ledger.c.warehouse, stock_ledger.c.sku)

@@ -42,14 +42,14 @@ class Page:
 
 
 def _page(connection: Connection, statement: Select[Any], keys: tuple[Any, ...], after: str, *, oldest_first: bool = False) -> Page:
-    """A page ordered by one or two keys; `after` is their values, joined by a blank."""
+    """A page ordered by one or two keys; `after` is their values, joined by a tab (a SKU and a warehouse may have blanks)."""
     if after:
-        statement = statement.where(_beyond(keys, after.split(" ", len(keys) - 1), oldest_first=oldest_first))
+        statement = statement.where(_beyond(keys, after.split("\t", len(keys) - 1), oldest_first=oldest_first))
     ordered = statement.order_by(*(key.asc() if oldest_first else key.desc() for key in keys))
     found = database.rows(connection, ordered.limit(PAGE + 1))
     more = len(found) > PAGE
     last = found[PAGE - 1] if more else {}
-    return Page(rows=found[:PAGE], after=" ".join(str(last[key.name]) for key in keys) if more else "")
+    return Page(rows=found[:PAGE], after="\t".join(str(last[key.name]) for key in keys) if more else "")
 
 
 def _beyond(keys: tuple[Any, ...], values: list[str], *, oldest_first: bool) -> Any:
@@ -121,6 +121,22 @@ def list_movements(connection: Connection, *, warehouse: str | None = None, sku:
     """The stock ledger, newest first."""
     statement = _where(select(stock_ledger), {stock_ledger.c.warehouse: warehouse, stock_ledger.c.sku: sku})
     return _page(connection, statement, (stock_ledger.c.id,), after)
+
+
+def list_balances(connection: Connection, *, warehouse: str | None = None, sku: str | None = None, after: str = "") -> Page:
+    """The balance of each warehouse and SKU, in their order: only the movements of those that are shown are added up, from the index alone."""
+    place = (stock_ledger.c.warehouse, stock_ledger.c.sku)
+    statement = _where(select(*place, func.sum(stock_ledger.c.quantity).label("units")), dict(zip(place, (warehouse, sku), strict=True)))
+    return _page(connection, statement.group_by(*place), place, after, oldest_first=True)
+
+
+def list_warehouses(connection: Connection) -> list[str]:
+    """Every warehouse of the ledger: from one to the next in the index, not from movement to movement."""
+    found: list[str] = []
+    place = stock_ledger.c.warehouse
+    while warehouse := connection.execute(select(func.min(place)).where(place > (found[-1] if found else ""))).scalar():
+        found.append(str(warehouse))
+    return found
 
 
 def list_runs(connection: Connection, *, job: str | None = None, after: str = "") -> Page:

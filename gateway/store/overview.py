@@ -107,38 +107,29 @@ def value_by_partner(connection: Connection, *, states: Sequence[str], before: d
     return database.rows(connection, statement.group_by(*columns))
 
 
-def came_without_credit(connection: Connection, *, states: Sequence[str], limit: int) -> list[Row]:
-    """RAs of which something came and for which no refund is imported, longest first."""
-    columns = [c for c in authorizations.c if c.name != "document"]
+def came_without_credit(connection: Connection, *, states: Sequence[str], limit: int) -> list[str]:
+    """The RMAs of RAs of which something came and whose credit is to be expected by their state, longest first."""
     came = (authorizations.c.state.in_(states), authorizations.c.first_receipt_at.is_not(None))
-    return database.rows(connection, select(*columns).where(*came).order_by(authorizations.c.first_receipt_at).limit(limit))
+    statement = select(authorizations.c.rma).where(*came).order_by(authorizations.c.first_receipt_at).limit(limit)
+    return list(dict.fromkeys(str(row[0]) for row in connection.execute(statement)))
 
 
-def credited_beyond_receipts(connection: Connection, *, limit: int) -> list[Row]:
-    """RA lines of which fewer units came than were credited."""
+def credited_beyond_receipts(connection: Connection, *, limit: int) -> list[str]:
+    """The RMAs with an RA line of which fewer units came than were expected and than were credited."""
     line = authorization_lines.c
-    columns = (line.ra, line.sku, line.expected, line.good, line.second, line.not_returned, authorizations.c.rma, authorizations.c.state)
     of_return = (refunds.c.rma == authorizations.c.rma, refunds.c.status == "imported", refund_lines.c.sku == line.sku)
     units = select(func.sum(refund_lines.c.imported)).join(refunds, refunds.c.refund_id == refund_lines.c.refund_id).where(*of_return)
     credited = units.correlate(authorization_lines, authorizations).scalar_subquery()
     joined = authorization_lines.join(authorizations, authorizations.c.ra == line.ra)
-    statement = select(*columns, credited.label("credited")).select_from(joined)
     short = line.good + line.second < line.expected  # word by word the condition of ix_authorization_lines_short
-    return database.rows(connection, statement.where(short, credited > line.good + line.second).limit(limit))
+    statement = select(authorizations.c.rma).select_from(joined).where(short, credited > line.good + line.second).limit(limit)
+    return sorted({str(row[0]) for row in connection.execute(statement)})
 
 
 def was_applied(connection: Connection, partner: str) -> bool:
     """Whether a file of a partner was ever used."""
     used = (files.c.direction == "in", files.c.partner == partner, files.c.outcome == "applied")
     return connection.execute(select(files.c.id).where(*used).limit(1)).first() is not None
-
-
-def outcomes_between(connection: Connection, partner: str, start: datetime, end: datetime) -> dict[str, int]:
-    """A partner's inbound files by outcome, between two instants."""
-    where = [files.c.direction == "in", files.c.partner == partner]
-    where += [files.c.arrived_at >= database.instant(start), files.c.arrived_at < database.instant(end)]
-    statement = select(files.c.outcome, func.count()).where(*where).group_by(files.c.outcome)
-    return {outcome: count for outcome, count in connection.execute(statement)}
 
 
 def was_acknowledged(connection: Connection, partner: str) -> bool:
@@ -159,9 +150,9 @@ def effects_by_state(connection: Connection) -> dict[str, int]:
     return {state: count for state, count in connection.execute(select(effects.c.state, func.count()).group_by(effects.c.state))}
 
 
-def open_alerts(connection: Connection) -> list[Row]:
+def open_alerts(connection: Connection, *, limit: int | None = 50) -> list[Row]:
     """Alerts that are open, newest first."""
-    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True)).order_by(alerts.c.last_at.desc()).limit(50))
+    return database.rows(connection, select(alerts).where(alerts.c.open.is_(True)).order_by(alerts.c.last_at.desc()).limit(limit))
 
 
 def newest_event(connection: Connection) -> str:

@@ -7,15 +7,17 @@ other process can have decided the same meanwhile.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
-from gateway.domain.lifecycle import WAITING_FOR_GOODS, RaState, step
+from gateway.domain.lifecycle import ENDED, WAITING_FOR_GOODS, RaState, step
+from gateway.domain.matching import squeeze
 from gateway.domain.receiving import Decision, Standing
 from gateway.store import database, documents, keeping
 from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns, tracking_numbers
@@ -176,7 +178,7 @@ def save_authorization(connection: Connection, ra: Authorization, *, state: RaSt
     else:
         connection.execute(update(authorizations).where(authorizations.c.ra == ra.ra).values(**row))
         connection.execute(authorization_lines.delete().where(authorization_lines.c.ra == ra.ra))
-    for number in ra.tracking_numbers:
+    for number in {*ra.tracking_numbers, *filter(None, (ra.bag_barcode,))}:
         database.insert_new(connection, tracking_numbers, {"number": number, "ra": ra.ra})
     for line in ra.lines:
         database.insert_new(
@@ -245,18 +247,42 @@ def list_authorizations(connection: Connection, *, states: Iterable[RaState], pa
     return [_held_authorization(row) for row in database.rows(connection, statement)]
 
 
+def authorization_numbers(
+    connection: Connection, *, states: Iterable[RaState], partner: str | None = None, of: tuple[Iterable[str], Iterable[str]] | None = None
+) -> list[str]:
+    """The numbers of the RAs in one of the states, oldest first; `of`: only these RAs and those of these RMAs."""
+    wanted: list[Any] = [authorizations.c.state.in_([state.value for state in states])]
+    if partner:
+        wanted.append(authorizations.c.partner == partner)
+    if of:
+        ras, rmas = (list(numbers) for numbers in of)
+        wanted.append(or_(authorizations.c.ra.in_(ras), authorizations.c.rma.in_(rmas)))
+    statement = select(authorizations.c.ra).where(*wanted).order_by(authorizations.c.created_at, authorizations.c.ra)
+    return [str(row[0]) for row in connection.execute(statement)]
+
+
 def open_resembling(connection: Connection, *, partner: str, texts: Sequence[str], skus: Sequence[str], limit: int = 200) -> list[Authorization]:
-    """The newest RAs of a partner that still wait for goods and mention one of the texts or SKUs."""
-    with_sku = select(authorization_lines.c.ra).where(authorization_lines.c.sku.in_(skus))
-    mentions = [authorizations.c.document.contains(text.lstrip("#"), autoescape=True) for text in texts if text.strip("# ")]
-    waiting = authorizations.c.state.in_([state.value for state in WAITING_FOR_GOODS])
-    statement = (
-        select(authorizations)
-        .where(authorizations.c.partner == partner, waiting, or_(authorizations.c.ra.in_(with_sku), *mentions))
-        .order_by(authorizations.c.created_at.desc())
-        .limit(limit)
-    )
+    """The RAs of a partner that still wait for goods: those that a text may name, and the newest with one of the SKUs, `limit` of each."""
+    waiting = (authorizations.c.partner == partner, authorizations.c.state.in_([state.value for state in WAITING_FOR_GOODS]))
+    with_sku = exists().where(authorization_lines.c.ra == authorizations.c.ra, authorization_lines.c.sku.in_(skus))
+    chosen: list[str] = []
+    for wanted in (_named_by(texts), with_sku):
+        newest = select(authorizations.c.ra).where(*waiting, wanted).order_by(authorizations.c.created_at.desc()).limit(limit)
+        chosen += [str(row[0]) for row in connection.execute(newest)]
+    statement = select(authorizations).where(authorizations.c.ra.in_(chosen)).order_by(authorizations.c.created_at.desc())
     return [_held_authorization(row).document for row in database.rows(connection, statement)]
+
+
+def _named_by(texts: Sequence[str]) -> Any:
+    """RAs by tracking number, bag, own number, RMA or order as written, bare of the signs around it, or as the digits within: each from an index."""
+    written = [text.strip() for text in texts if text.strip("# ")]
+    plain = [squeeze(text) for text in written]
+    orders = [name for text in written for name in (text, f"#{text.lstrip('#')}")]
+    tracked = select(tracking_numbers.c.ra).where(tracking_numbers.c.number.in_(written))
+    ordered = select(returns.c.rma).where(returns.c.order_name.in_(orders))
+    rmas = [*written, *plain, *(digits for text in plain for digits in re.findall(r"[0-9]{3,}", text))]
+    named = (authorizations.c.ra.in_(written), func.upper(authorizations.c.ra).in_(plain), authorizations.c.rma.in_(rmas))
+    return or_(*named, authorizations.c.ra.in_(tracked), authorizations.c.rma.in_(ordered))
 
 
 def every_authorization(connection: Connection) -> list[HeldAuthorization]:
@@ -267,9 +293,25 @@ def every_authorization(connection: Connection) -> list[HeldAuthorization]:
     ]
 
 
+def count_open_by_state(connection: Connection) -> dict[str, int]:
+    """How many RAs are in each state that is no end: read from the index without those that have ended, which are most."""
+    going = authorizations.c.state.in_([state.value for state in RaState if state not in ENDED])
+    return {state: n for state, n in connection.execute(select(authorizations.c.state, func.count()).where(going).group_by(authorizations.c.state))}
+
+
 def count_by_state(connection: Connection) -> dict[str, int]:
     """How many RAs are in each state."""
     return {state: count for state, count in connection.execute(select(authorizations.c.state, func.count()).group_by(authorizations.c.state))}
+
+
+def last_receipt(connection: Connection) -> int:
+    """The newest receipt's number; 0 when there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(receipts.c.id), 0))).scalar_one())
+
+
+def receipts_after(connection: Connection, receipt_id: int) -> list[HeldReceipt]:
+    """The receipts written after one, in order."""
+    return list_receipts(connection, receipts.c.id > receipt_id)
 
 
 def receipts_in(connection: Connection, file_id: int) -> list[HeldReceipt]:

@@ -7,10 +7,13 @@ effects, events) are only ever added. A change here needs a migration in `migrat
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     func,
     literal_column,
 )
@@ -31,6 +35,15 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 def _table(name: str, *columns: Column | Index | UniqueConstraint) -> Table:  # type: ignore[type-arg]
     return Table(name, metadata, *columns)
+
+
+def _partial(name: str, *columns: ColumnElement[Any], where: ColumnElement[bool]) -> None:
+    """An index over a part of a table, known when the tables are made: its condition loads PostgreSQL's dialect, which a look-up must not wait for."""
+
+    def add(*_: object, **__: object) -> None:
+        Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+    event.listen(metadata, "before_create", add, once=True)
 
 
 returns = _table(
@@ -90,7 +103,7 @@ authorization_lines = _table(
 )
 Index("ix_authorization_lines_sku", authorization_lines.c.sku)
 _short = authorization_lines.c.good + authorization_lines.c.second < authorization_lines.c.expected
-Index("ix_authorization_lines_short", authorization_lines.c.ra, sqlite_where=_short, postgresql_where=_short)
+_partial("ix_authorization_lines_short", authorization_lines.c.ra, where=_short)
 receipts = _table(
     "receipts",
     Column("id", Id, primary_key=True, autoincrement=True),
@@ -124,11 +137,11 @@ partner_stock = _table(
     Column("position", String(80), nullable=False, default=""),
     Index("ix_partner_stock", "partner", "reported_on"),
 )
-# What waits is little of much: an index of its own for each, used where a statement repeats its condition word by word (`IS_HELD`, `IS_WAITING`).
+# What waits is little of much: an index of its own for each, used where a statement repeats its condition word by word (`IS_HELD`, `IS_WAITING`, `IS_DELIVERED`).
 IS_HELD = returns.c.hold_key > literal_column("''")
 IS_WAITING = receipts.c.state.in_([literal_column("'waiting'"), literal_column("'unmatched'")])
-Index("ix_returns_held", returns.c.rma, sqlite_where=IS_HELD, postgresql_where=IS_HELD)
-Index("ix_receipts_waiting", receipts.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
+_partial("ix_returns_held", returns.c.rma, where=IS_HELD)
+_partial("ix_receipts_waiting", receipts.c.id, where=IS_WAITING)
 decisions = _table(
     "decisions",
     Column("rma", String(64), ForeignKey("returns.rma"), primary_key=True),
@@ -331,7 +344,7 @@ stock_ledger = _table(
     Column("actor", String(64), nullable=False, default="gateway"),
     Column("posted_at", String(40), nullable=False),
     UniqueConstraint("cause", "reference", "warehouse", "sku", name="uq_stock_posting"),
-    Index("ix_stock_place", "warehouse", "sku"),
+    Index("ix_stock_place", "warehouse", "sku", "id", "quantity"),
 )
 stock_exports = _table(
     "stock_exports",
@@ -410,7 +423,9 @@ events = _table(
     Column("seal", String(64), nullable=False, default=""),
     Index("ix_events_actor", "actor", "id"),
 )
-Index("ix_events_unsealed", events.c.id, sqlite_where=events.c.link.is_(None), postgresql_where=events.c.link.is_(None))
+_partial("ix_events_unsealed", events.c.id, where=events.c.link.is_(None))
+IS_DELIVERED = events.c.word == literal_column("'parcel.delivered'")
+_partial("ix_events_delivered", events.c.rma, events.c.at, where=IS_DELIVERED)
 Index("ix_events_word", events.c.word, events.c.at)
 messages = _table(
     "messages",

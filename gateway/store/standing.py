@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from gateway.domain.lifecycle import BEFORE_RECEIPT, RaState
 from gateway.store import database
 from gateway.store.returns import HeldReturn, list_returns
-from gateway.store.schema import authorizations, decisions, events, file_documents, files, returns
+from gateway.store.schema import IS_DELIVERED, authorizations, decisions, events, file_documents, files, returns
 
 Rows = list[dict[str, Any]]
 DELIVERED = "parcel.delivered"
@@ -54,9 +54,8 @@ def not_received(connection: Connection, before: datetime) -> Rows:
 
 def delivered_not_received(connection: Connection, before: datetime) -> Rows:
     """The carrier has delivered, the partner reports nothing."""
-    first = select(events.c.rma, func.min(events.c.at).label("at")).where(events.c.word == DELIVERED).group_by(events.c.rma).subquery()
-    statement = _columns(first.c.at).join(first, first.c.rma == authorizations.c.rma)
-    return _rows(connection, statement.where(_in(BEFORE_RECEIPT), first.c.at <= database.instant(before)))
+    first = select(func.min(events.c.at)).where(events.c.rma == authorizations.c.rma, IS_DELIVERED).correlate(authorizations).scalar_subquery()
+    return _rows(connection, _columns(first).where(_in(BEFORE_RECEIPT), first <= database.instant(before)))
 
 
 def not_decided(connection: Connection, before: datetime) -> Rows:
@@ -91,7 +90,7 @@ def refund_missing(connection: Connection, before: datetime) -> Rows:
 def newly_delivered(connection: Connection, *, since: datetime) -> list[HeldReturn]:
     """Returns imported since a time that wait for goods, with a box the carrier has delivered and no event that says so."""
     waiting = select(authorizations.c.rma).where(_in(BEFORE_RECEIPT))
-    noted = select(events.c.rma).where(events.c.word == DELIVERED, events.c.rma == returns.c.rma)
+    noted = select(events.c.rma).where(events.c.rma == returns.c.rma, IS_DELIVERED)
     seen = returns.c.document.contains('"status":"delivered"', autoescape=True)
     return list_returns(connection, returns.c.imported_at >= database.instant(since), returns.c.rma.in_(waiting), seen, ~noted.exists())
 

@@ -14,6 +14,7 @@ from gateway.domain.documents import ZERO
 from gateway.store import database
 from gateway.store.returns import HeldReturn, list_returns
 from gateway.store.schema import (
+    IS_DELIVERED,
     authorization_lines,
     authorizations,
     credit_invoices,
@@ -100,6 +101,28 @@ def units_restocked(connection: Connection, numbers: Sequence[str]) -> dict[str,
     return found
 
 
+def units_credited(connection: Connection, numbers: Sequence[str]) -> dict[str, dict[str, tuple[int, Decimal]]]:
+    """What imported refunds of returns credit: RMA, SKU, then units and their value with tax."""
+    columns = (refunds.c.rma, refund_lines.c.sku, refund_lines.c.imported, refund_lines.c.merchandise, refund_lines.c.tax)
+    statement = select(*columns).join(refunds, refunds.c.refund_id == refund_lines.c.refund_id)
+    found: dict[str, dict[str, tuple[int, Decimal]]] = defaultdict(dict)
+    wanted = (refunds.c.rma.in_(numbers), refunds.c.status == "imported", refund_lines.c.imported > 0)
+    for rma, sku, units, merchandise, tax in connection.execute(statement.where(*wanted)):
+        before, value = found[rma].get(sku, (0, ZERO))
+        found[rma][sku] = (before + units, value + Decimal(merchandise) + Decimal(tax))
+    return found
+
+
+def standing_of(connection: Connection, numbers: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Of each return the state and partner of the RA that got something first, and since when."""
+    columns = (authorizations.c.rma, authorizations.c.state, authorizations.c.partner, authorizations.c.first_receipt_at.label("since"))
+    came = (authorizations.c.rma.in_(numbers), authorizations.c.first_receipt_at.is_not(None))
+    found: dict[str, dict[str, Any]] = {}
+    for row in database.rows(connection, select(*columns).where(*came).order_by(authorizations.c.first_receipt_at, authorizations.c.ra)):
+        found.setdefault(row["rma"], {name: row[name] for name in ("state", "partner", "since")})
+    return found
+
+
 def cash_refunded(connection: Connection, numbers: Sequence[str]) -> dict[str, Decimal]:
     """Money that Shopify's refunds of returns paid out."""
     found: dict[str, Decimal] = defaultdict(lambda: ZERO)
@@ -167,17 +190,17 @@ def reasons_decided(connection: Connection, start: datetime | None, end: datetim
     return database.rows(connection, select(*columns).where(*between(decisions.c.decided_at, start, end)).order_by(decisions.c.rma))
 
 
-def files_received(connection: Connection, start: datetime | None, end: datetime | None) -> Rows:
-    """Files that came in a period: partner, outcome, when."""
-    columns = (files.c.id, files.c.partner, files.c.outcome, files.c.arrived_at)
-    return database.rows(connection, select(*columns).where(files.c.direction == "in", *between(files.c.arrived_at, start, end)))
+def files_by_day(connection: Connection, start: datetime | None, end: datetime | None, *, partner: str | None = None) -> Rows:
+    """Files that came in a period, counted by day (UTC), partner and outcome: from the index alone."""
+    day = func.substr(files.c.arrived_at, 1, len("2026-01-01")).label("day")
+    wanted = [files.c.direction == "in", *between(files.c.arrived_at, start, end)] + ([files.c.partner == partner] if partner else [])
+    columns = (day, files.c.partner, files.c.outcome)
+    return database.rows(connection, select(*columns, func.count().label("count")).where(*wanted).group_by(*columns))
 
 
 def receipts_arrived(connection: Connection, start: datetime | None, end: datetime | None) -> Rows:
     """Receipts that count and arrived in a period, with the time the carrier delivered and the RA's state of receiving."""
-    delivered = (
-        select(events.c.rma, func.min(events.c.at).label("delivered_at")).where(events.c.word == "parcel.delivered").group_by(events.c.rma).subquery()
-    )
+    delivered = select(events.c.rma, func.min(events.c.at).label("delivered_at")).where(IS_DELIVERED).group_by(events.c.rma).subquery()
     bad = select(authorization_lines.c.ra, func.sum(authorization_lines.c.second + authorization_lines.c.over).label("beside"))
     bad = bad.add_columns(func.sum(authorization_lines.c.expected - authorization_lines.c.good - authorization_lines.c.second).label("missing"))
     lines = bad.group_by(authorization_lines.c.ra).subquery()

@@ -161,6 +161,17 @@ def due_count(connection: Connection, *, now: datetime) -> int:
     return connection.execute(select(func.count()).select_from(queue).where(busy)).scalar_one()
 
 
+def count(connection: Connection) -> int:
+    """How many jobs are queued, due or not."""
+    return connection.execute(select(func.count()).select_from(queue)).scalar_one()
+
+
+def sizes(connection: Connection) -> list[dict[str, Any]]:
+    """How many of each job are queued, and since when the oldest of them is due."""
+    columns = (queue.c.job, func.count().label("count"), func.min(queue.c.due_at).label("oldest"))
+    return database.rows(connection, select(*columns).group_by(queue.c.job).order_by(queue.c.job))
+
+
 def keys_of(connection: Connection, job: str) -> list[str]:
     """The keys queued for a job."""
     return [str(r[0]) for r in connection.execute(select(queue.c.key).where(queue.c.job == job).order_by(queue.c.id))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterable, Mapping
@@ -12,31 +13,43 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from gateway.domain.documents import ZERO
-from gateway.folders import PartnerFolders
-from gateway.store import audit, database, events, files, returns, workqueue
-from gateway.views import conservation
+from gateway.folders import FolderTroubleError, PartnerFolders
+from gateway.store import audit, database, events, files, overview, returns, workqueue
+from gateway.views import conservation, parts
 
 
-def status(engine: Engine, folders: Mapping[str, PartnerFolders], *, now: datetime, ready: bool) -> dict[str, Any]:
-    """The state of the whole: ready, idle, counts, problems."""
+def status(engine: Engine, folders: Mapping[str, PartnerFolders], *, now: datetime, ready: bool, whole: bool = True) -> dict[str, Any]:
+    """The state of the whole: ready, idle, counts, problems, and each part (R-157).
+
+    Not `whole`: only what is not done with is counted, for who asks every few seconds.
+    """
     with database.reading(engine) as connection:
         due = workqueue.due_count(connection, now=now)
         jobs = events.due_jobs(connection, now=now) if ready else []
         tasks = events.open_tasks(connection)
         counts = {
             "queue_due": due,
-            "queue_all": len(workqueue.waiting(connection)),
+            "queue_all": workqueue.count(connection),
             "open_tasks": len(tasks),
-            "ras": returns.count_by_state(connection),
-            "files": files.count_by_outcome(connection),
+            "ras": returns.count_by_state(connection) if whole else returns.count_open_by_state(connection),
+            "files": files.count_by_outcome(connection) if whole else files.count_wanting(connection),
         }
-        alerts = [a for a in events.list_alerts(connection) if a["open"]]
-    arriving = {name: folder.waiting() for name, folder in folders.items()}
-    in_hand = sum(len(folder.claimed()) for folder in folders.values())
-    moving = sum(1 for waiting in arriving.values() for _, incomplete in waiting if not incomplete)
+        alerts = overview.open_alerts(connection, limit=None)
+        judged = parts.judge(connection, folders, now=now, ready=ready)
+    moving, in_hand = _in_folders(folders)
     counts |= {"arriving": moving, "in_hand": in_hand}
-    problems = [f"{a['kind']}: {a['text']}" for a in alerts] + [t["text"] for t in tasks]
-    return {"ready": ready, "idle": not (due or jobs or moving or in_hand), "counts": counts, "problems": problems}
+    problems = [f"{a['kind']}: {a['text']}" for a in alerts] + [t["text"] for t in tasks] + parts.problems(judged)
+    return {"ready": ready, "idle": not (due or jobs or moving or in_hand), "counts": counts, "problems": problems, "parts": parts.plain(judged)}
+
+
+def _in_folders(folders: Mapping[str, PartnerFolders]) -> tuple[int, int]:
+    """Files that arrive, and files in hand, where the folders can be read; `parts` says where they cannot."""
+    moving = in_hand = 0
+    for folder in folders.values():
+        with contextlib.suppress(FolderTroubleError):
+            moving += sum(1 for _, incomplete in folder.waiting() if not incomplete)
+            in_hand += len(folder.claimed())
+    return moving, in_hand
 
 
 def verify(engine: Engine, folders: Mapping[str, PartnerFolders]) -> list[str]:

@@ -1,10 +1,10 @@
-"""A partner in words: how its documents go and come, what has been proven with it, and how it did week by week."""
+"""A partner in words: how its documents go and come, and what has been proven with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,8 +13,6 @@ from gateway.mapping.profiles import Profile
 from gateway.store import overview
 from gateway.views import rehearsals, today
 
-WEEKS = 8
-WEEK = timedelta(days=7)
 DOCUMENTS = {
     "856": "an X12 856 (ship notice)",
     "943": "an X12 943 (stock transfer)",
@@ -131,24 +129,3 @@ def checklist(connection: Connection, profile: Profile) -> list[Check]:
         cases = rehearsals.checklist(connection, partner=profile.partner)
         checks[-1:-1] = [Check(what=f"Test case {c.case}: {c.what}", done=c.done, how=c.shown_by or c.waived or "send it in testing") for c in cases]
     return checks
-
-
-def scorecard(connection: Connection, partner: str, *, now: datetime) -> list[dict[str, Any]]:
-    """The last weeks: files by outcome, newest first."""
-    rows = []
-    for back in range(WEEKS):
-        end = now - WEEK * back
-        counted = overview.outcomes_between(connection, partner, end - WEEK, end)
-        total = sum(counted.values())
-        bad = sum(counted.get(word, 0) for word in ("error", "quarantine", "partial"))
-        rows.append(
-            {
-                "from": end - WEEK,
-                "to": end,
-                "files": total,
-                "bad": bad,
-                "duplicate": counted.get("duplicate", 0),
-                "rate": f"{100 * bad / total:.1f} %" if total else "–",
-            }
-        )
-    return rows

@@ -265,13 +265,15 @@ REPORTS: dict[str, Report] = {
     ),
     "credited-not-received": Report(
         title="Credited, not received",
-        columns=("rma", "sku", "credited", "received", "units"),
-        find=lambda connection, question: goods.credited_not_received(connection, question.start, question.end),
+        columns=("rma", "order", "refund_id", "sku", "credited", "received", "units", "value", "currency", "why"),
+        money=frozenset({"value"}),
+        find=lambda connection, question: goods.credited_within(connection, question.start, question.end),
     ),
     "received-not-credited": Report(
         title="Received, not credited",
-        columns=("rma", "sku", "received", "credited", "units", "state", "partner", "since"),
-        find=lambda connection, question: goods.received_not_credited(connection, question.start, question.end),
+        columns=("rma", "order", "sku", "received", "credited", "units", "value", "currency", "state", "partner", "since"),
+        money=frozenset({"value"}),
+        find=lambda connection, question: goods.received_within(connection, question.start, question.end),
     ),
     "aging": Report(
         title="Aging",

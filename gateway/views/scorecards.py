@@ -6,7 +6,8 @@ Weeks are ISO weeks in UTC. Times are hours, rates are percent of what came; a c
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,6 +27,8 @@ COLUMNS = (
     "not acknowledged %",
 )
 BAD_OUTCOMES = ["error", "partial", "held", "quarantine"]
+COUNTED = ("files", "bad", "duplicate")
+WEEKS = 8
 
 
 def find_weeks(connection: Connection, start: datetime | None, end: datetime | None) -> list[dict[str, Any]]:
@@ -33,7 +36,7 @@ def find_weeks(connection: Connection, start: datetime | None, end: datetime | N
     import pandas as pd
 
     parts = [
-        _files(pd, tallies.files_received(connection, start, end)),
+        _files(pd, count_files(connection, start, end)),
         _receipts(pd, tallies.receipts_arrived(connection, start, end)),
         _answers(pd, tallies.documents_answered(connection, start, end)),
     ]
@@ -42,6 +45,39 @@ def find_weeks(connection: Connection, start: datetime | None, end: datetime | N
         return []
     joined = pd.concat(filled, axis=1).sort_index(level=["week", "partner"], ascending=[False, True]).reset_index()
     return [{name: _plain(name, record.get(name)) for name in COLUMNS} for record in joined.to_dict(orient="records")]
+
+
+def count_files(
+    connection: Connection, start: datetime | None, end: datetime | None, *, partner: str | None = None
+) -> dict[tuple[str, str], Counter[str]]:
+    """By week and partner: `files` that came, `bad` and `duplicate` ones among them."""
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for row in tallies.files_by_day(connection, start, end, partner=partner):
+        mine = found.setdefault((week_of(date.fromisoformat(row["day"])), row["partner"]), Counter())
+        mine["files"] += row["count"]
+        mine["bad"] += row["count"] if row["outcome"] in BAD_OUTCOMES else 0
+        mine["duplicate"] += row["count"] if row["outcome"] == "duplicate" else 0
+    return found
+
+
+def week_of(day: date) -> str:
+    """The ISO week of a day, as 2026-W48."""
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def list_recent(connection: Connection, partner: str, *, now: datetime) -> list[dict[str, Any]]:
+    """The files of a partner in the last weeks, this one first, also those in which nothing came."""
+    today = now.astimezone(UTC).date()
+    monday = today - timedelta(days=today.weekday())
+    mondays = [monday - timedelta(weeks=back) for back in range(WEEKS)]
+    counted = count_files(connection, datetime.combine(mondays[-1], time(), UTC), None, partner=partner)
+    rows = []
+    for first in mondays:
+        mine = counted.get((week_of(first), partner), Counter[str]())
+        rate = f"{100 * mine['bad'] / mine['files']:.1f} %" if mine["files"] else "–"
+        rows.append({"week": week_of(first), "from": first, "to": first + timedelta(days=6), "rate": rate} | {n: mine[n] for n in COUNTED})
+    return rows
 
 
 def _frame(pd: Any, rows: list[dict[str, Any]], column: str) -> Any:
@@ -57,13 +93,13 @@ def _hours(pd: Any, later: Any, earlier: Any) -> Any:
     return spans.dt.total_seconds() / 3600
 
 
-def _files(pd: Any, rows: list[dict[str, Any]]) -> Any:
-    if not rows:
+def _files(pd: Any, counted: dict[tuple[str, str], Counter[str]]) -> Any:
+    if not counted:
         return pd.DataFrame()
-    frame = _frame(pd, rows, "arrived_at")
-    frame = frame.assign(bad=frame["outcome"].isin(BAD_OUTCOMES) * 100.0, again=(frame["outcome"] == "duplicate") * 100.0)
-    groups = frame.groupby(["week", "partner"])
-    return groups.agg(**{"files": ("id", "count"), "error %": ("bad", "mean"), "duplicate %": ("again", "mean")})
+    figures = [
+        {"files": c["files"], "error %": 100 * c["bad"] / c["files"], "duplicate %": 100 * c["duplicate"] / c["files"]} for c in counted.values()
+    ]
+    return pd.DataFrame(figures, index=pd.MultiIndex.from_tuples(counted, names=["week", "partner"]))
 
 
 def _receipts(pd: Any, rows: list[dict[str, Any]]) -> Any:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gateway.domain import money
 from gateway.domain.documents import ZERO
 from gateway.store import database, ledger, returns
-from gateway.views import conservation, finance
+from gateway.views import conservation, goods
 
 
 def period(connection: Connection, *, start: datetime, end: datetime, most_bonus: Decimal = ZERO) -> dict[str, Any]:
@@ -118,17 +118,17 @@ def differences(connection: Connection, start: datetime, end: datetime, proof: d
     yield from ({"kind": f"broken: {row['identity']}", "rma": row["rma"], "text": row["text"]} for row in proof["broken"])
     yield from ({"kind": "money exception", "rma": row["rma"], "text": row["text"]} for row in proof["exceptions"])
     yield from against_loop(connection, start, end)
-    touched = set(conservation.returns_of(connection, start, end)) | {""}
+    touched = conservation.returns_of(connection, start, end)
     for words, rows in (
-        ("credited, not received", finance.credited_not_received(connection)),
-        ("received, not credited", finance.received_not_credited(connection)),
+        ("credited, not received", goods.credited_not_received(connection, touched) + goods.credited_alone(connection, start, end)),
+        ("received, not credited", goods.received_not_credited(connection, touched)),
     ):
         for row in rows:
-            if row["rma"] in touched:
-                text = f"{row['rma'] or row['order']} {row['sku']}: {row['units']} unit(s), {row['value']} {row['currency']}, {words} ({row['why']})"
-                yield {"kind": words, "rma": row["rma"], "text": text}
-    for row in finance.open_exchange_orders(connection):
-        if row["rma"] in touched:
+            text = f"{row['rma'] or row['order']} {row['sku']}: {row['units']} unit(s), {row['value']} {row['currency']}, {words} ({row['why']})"
+            yield {"kind": words, "rma": row["rma"], "text": text}
+    known = {*touched, ""}
+    for row in goods.open_orders(connection, None, None):
+        if row["rma"] in known:
             yield {"kind": "A/R not zero", "rma": row["rma"], "text": f"{row['name']}: A/R {row['ar']} {row['currency']}"}
     for row in ledger.refunds_within(connection, start, end):
         if row["status"] == "held":

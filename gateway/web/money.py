@@ -7,7 +7,7 @@ import json
 from flask import request
 
 from gateway.store import ledger, listing
-from gateway.views import differences
+from gateway.views import goods
 from gateway.web.guard import Answer, Visit
 from gateway.web.returns import more_of
 
@@ -39,12 +39,11 @@ def stock(visit: Visit) -> Answer:
     warehouse, sku = request.args.get("warehouse") or None, request.args.get("sku") or None
     with visit.desk.reading() as connection:
         page = listing.list_movements(connection, warehouse=warehouse, sku=sku, after=request.args.get("after", ""))
-        balances = visit.desk.figure("balances", lambda: ledger.balances(connection))
-    shown = [(place, item, units) for (place, item), units in sorted(balances.items()) if warehouse in (None, place) and sku in (None, item)]
+        balances = listing.list_balances(connection, warehouse=warehouse, sku=sku, after=request.args.get("beyond", ""))
+        warehouses = listing.list_warehouses(connection)
     chosen = {"warehouse": warehouse or "", "sku": sku or ""}
-    return visit.show(
-        "stock.html", page=page, balances=shown[:500], chosen=chosen, warehouses=sorted({w for w, _ in balances}), more=more_of(page.after)
-    )
+    more, further = more_of(page.after), more_of(balances.after, name="beyond")
+    return visit.show("stock.html", page=page, balances=balances, chosen=chosen, warehouses=warehouses, more=more, further=further)
 
 
 def unmet(visit: Visit) -> Answer:
@@ -52,5 +51,5 @@ def unmet(visit: Visit) -> Answer:
     which = request.args.get("which", "credited")
     desk = visit.desk
     with desk.reading() as connection:
-        rows = desk.figure(f"unmet.{which}", lambda: differences.unmet(connection, credited=which != "received"))
+        rows = desk.figure(f"unmet.{which}", lambda: (goods.received_now if which == "received" else goods.credited_now)(connection))
     return visit.show("differences.html", rows=rows, which=which)

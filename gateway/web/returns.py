@@ -91,9 +91,9 @@ def where_from(visit: Visit, number: str) -> Answer:
     return visit.show("where_from.html", rma=rma, lines=[line.partition(" ← ") for line in told])
 
 
-def more_of(after: str) -> str:
+def more_of(after: str, *, name: str = "after") -> str:
     """The query of the next page, empty at the end."""
     if not after:
         return ""
-    kept = {key: value for key, value in request.args.items() if key != "after" and value}
-    return urlencode(kept | {"after": after})
+    kept = {key: value for key, value in request.args.items() if key != name and value}
+    return urlencode(kept | {name: after})

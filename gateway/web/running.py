@@ -10,6 +10,7 @@ from gateway.jobs import SCHEDULED, people
 from gateway.store import events, listing
 from gateway.store import people as people_store
 from gateway.views import partners as views
+from gateway.views import scorecards
 from gateway.views.cases import NothingFoundError
 from gateway.web.guard import Answer, Visit
 from gateway.web.returns import more_of
@@ -31,7 +32,7 @@ def partner(visit: Visit, name: str) -> Answer:
         raise NothingFoundError(f"there is no partner {name}; known: {', '.join(visit.desk.ctx.profiles)}")
     with visit.desk.reading() as connection:
         checks = views.checklist(connection, profile)
-        weeks = views.scorecard(connection, name, now=visit.desk.ctx.now())
+        weeks = scorecards.list_recent(connection, name, now=visit.desk.ctx.now())
     return visit.show(
         "partner.html", profile=profile, words=views.in_words(profile), calendar=views.calendar_in_words(profile), checks=checks, weeks=weeks
     )

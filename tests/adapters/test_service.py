@@ -99,7 +99,7 @@ def test_it_takes_over_the_lock_of_a_killed_instance(workspace: Path) -> None:
 
 def test_it_answers_status_running_or_not_in_the_documented_shape(workspace: Path) -> None:
     found = json.loads(gateway(workspace, "status", "--json").stdout)
-    assert (found["ready"], set(found)) == (False, {"ready", "idle", "counts", "problems"})
+    assert (found["ready"], set(found)) == (False, {"ready", "idle", "counts", "problems", "parts"})
     with running(workspace, KEYS):
         until(lambda: lock.is_running(workspace / "var"))
         assert json.loads(gateway(workspace, "status", "--json").stdout)["ready"] is True

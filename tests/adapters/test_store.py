@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from gateway.store import database, effects, events, files, ledger, workqueue
+from gateway.store import database, effects, events, files, ledger, listing, workqueue
 from gateway.store.effects import EffectState
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -155,6 +155,23 @@ def test_it_posts_a_stock_movement_once(engine: Engine) -> None:
         assert not ledger.post(connection, "2 x CAP", at=NOON, **entry)
         assert ledger.post(connection, "-1 x CAP", at=NOON, **entry | {"quantity": -1, "cause": "correction"})
         assert ledger.balance(connection, "NJ1", "CAP") == 1
+
+
+def test_it_shows_every_balance_once_page_by_page_and_true(engine: Engine) -> None:
+    places = [(warehouse, f"CAP {n:03d}", 2 + n) for warehouse in ("NJ 1", "NV1") for n in range(60)]
+    with database.writing(engine) as connection:
+        ledger.open_stock(connection, places, at=NOON)
+        for warehouse, sku, _ in places:
+            ledger.post(connection, "-1", at=NOON, warehouse=warehouse, sku=sku, quantity=-1, cause="correction", reference="count")
+    found, after = [], ""
+    with database.reading(engine) as connection:
+        for _ in range(3):
+            page = listing.list_balances(connection, after=after)
+            found, after = [*found, *page.rows], page.after
+        assert listing.list_warehouses(connection) == ["NJ 1", "NV1"]
+        assert [r["units"] for r in listing.list_balances(connection, warehouse="NV1", sku="CAP 007").rows] == [8]
+    assert [(row["warehouse"], row["sku"], row["units"]) for row in found] == [(place, sku, units - 1) for place, sku, units in places]
+    assert after == ""
 
 
 def test_it_opens_a_task_once_and_again_after_it_was_closed(engine: Engine) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gateway.cli import look
 from gateway.cli.completion import PLACES
 from gateway.cli.main import COMMANDS, cli
 from gateway.jobs import trials
+from gateway.views import records
 from tests.journeys.steps import announce, come_back, process_in_full
 from tests.stage import Stage
 
@@ -139,6 +141,17 @@ def test_effort_one_command_says_whether_all_is_well(stage: Stage) -> None:
     assert "broken.edi" in done.output
 
 
+def test_what_can_be_exported_is_what_there_is() -> None:
+    assert tuple(records.KINDS) == look.EXPORTED, "named twice, so that commands that only look do not wait for what export imports"
+
+
+def test_looking_something_up_imports_nothing_it_does_not_use(stage: Stage) -> None:
+    code = "import sys; from gateway.cli.main import cli; cli(sys.argv[1:], standalone_mode=False); print(*sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, "find", "x", "--config", str(stage.folder)], capture_output=True, text=True, check=True)
+    heavy = {"pandas", "jinja2", "requests", "cryptography", "flask", "pydantic", "alembic", "sqlalchemy.dialects.postgresql", "gateway.views"}
+    assert heavy & set(done.stderr.split()) == set()
+
+
 def test_effort_one_command_shows_everything_about_a_file(stage: Stage) -> None:
     announce(stage, 77000001)
     file = stage.receive("RA77000001", [("TEE-BLK-M", 1)], receipt_no="WR1")
@@ -151,6 +164,7 @@ def test_effort_one_report_ties_out_a_month_and_one_list_each_shows_what_does_no
     process_in_full(stage, 77000001)
     assert asked(stage, "report", "received-not-credited")["rows"][0] == {
         "rma": "77000001", "sku": "HOOD-GRY-M", "received": 1, "credited": 0, "units": 1, "state": "processed", "partner": "ATLAS",
+        "order": "#1001", "value": "75.60", "currency": "USD",
         "since": asked(stage, "report", "received-not-credited")["rows"][0]["since"],
     }  # fmt: skip
     stage.import_refunds()

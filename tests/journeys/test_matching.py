@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.jobs import actions
 from gateway.simulator.partner_files import make_csv_receipt
+from gateway.store import database, returns
 from tests.journeys.steps import announce, come_back, review
 from tests.stage import HOUR, Stage
 
@@ -102,6 +103,17 @@ def test_a085_a_blind_receipt_is_kept_with_its_best_candidate_and_attaching_it_p
     stage.worker.drain()
     assert calls(stage, 77000004) == (1, 0)
     assert stage.tasks() == []
+
+
+def test_an_ra_that_a_text_names_is_a_candidate_however_many_newer_ones_have_the_same_goods(stage: Stage) -> None:
+    for rma in (77000001, 77000002, 77000003):
+        announce(stage, rma)
+    tracking = stage.ra("RA77000001").document.tracking_numbers[0]
+    with database.reading(stage.ctx.engine) as connection:
+        for text in (tracking, "ra-77000001", "RMA 77000001 of November", "1001", "#1001"):
+            found = returns.open_resembling(connection, partner="ATLAS", texts=[text], skus=["HOOD-GRY-M"], limit=1)
+            assert "RA77000001" in [ra.ra for ra in found], text
+        assert returns.open_resembling(connection, partner="ATLAS", texts=["%", "#", ""], skus=[]) == []
 
 
 def test_a086_a_flagged_return_that_goes_back_to_open_is_left_alone(stage: Stage) -> None:

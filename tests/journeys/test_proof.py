@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.store import database
-from gateway.views import conservation, finance, health
+from gateway.views import conservation, goods, health
 from tests.journeys.steps import announce, come_back, process_in_full, review
 from tests.stage import HOUR, Stage
 
@@ -110,20 +110,23 @@ def test_it_lists_goods_credited_but_not_received_and_received_but_not_credited(
     stage.import_rmas()
     come_back(stage, 77000001, ("TEE-BLK-M", 1))
     with database.reading(stage.ctx.engine) as connection:
-        (waiting,) = finance.received_not_credited(connection)
-    assert (waiting["rma"], waiting["sku"], waiting["units"], waiting["value"]) == ("77000001", "TEE-BLK-M", 1, "32.40")
+        (waiting,) = goods.received_within(connection, None, None)
+        assert goods.received_now(connection) == [waiting]
+    assert (waiting["rma"], waiting["sku"], waiting["units"], str(waiting["value"])) == ("77000001", "TEE-BLK-M", 1, "32.40")
     review(stage, 77000001, restock=True)
     stage.import_refunds()
     with database.reading(stage.ctx.engine) as connection:
-        (beyond,) = finance.credited_not_received(connection)
-        assert finance.received_not_credited(connection) == []
-    assert (beyond["rma"], beyond["units"], beyond["value"]) == ("77000001", 1, "32.40")
+        (beyond,) = goods.credited_within(connection, None, None)
+        assert goods.credited_now(connection) == [beyond]
+        assert goods.received_within(connection, None, None) == []
+    assert (beyond["rma"], beyond["units"], str(beyond["value"])) == ("77000001", 1, "32.40")
 
 
 def test_it_lists_goods_that_shopify_took_back_without_a_return(stage: Stage) -> None:
     stage.world.refund("#1005", lines=[("HOOD-GRY-M", 1, "RETURN")], refund_id=6100005)
     stage.import_refunds()
     with database.reading(stage.ctx.engine) as connection:
-        (row,) = finance.credited_not_received(connection)
-    assert (row["order"], row["refund_id"], row["value"], row["why"]) == ("#1005", "6100005", "75.60", "refunded in Shopify without a return")
+        (row,) = goods.credited_within(connection, None, None)
+        assert goods.credited_now(connection) == [row]
+    assert (row["order"], row["refund_id"], str(row["value"]), row["why"]) == ("#1005", "6100005", "75.60", "refunded in Shopify without a return")
     assert broken(stage) == []

@@ -18,7 +18,7 @@ from gateway.cli import tell
 from gateway.cli.main import cli
 from gateway.store import database
 from gateway.store.schema import stock_ledger
-from gateway.views import reports, sheets, tying
+from gateway.views import reports, scorecards, sheets, tying
 from tests.journeys.steps import announce, come_back, process_in_full, review
 from tests.stage import Stage
 
@@ -115,6 +115,10 @@ def test_a_partners_week_is_measured(stage: Stage) -> None:
     stage.wait(7200)
     stage.partners_answer()
     (week,) = ask(stage, "scorecard").rows
+    with database.reading(stage.ctx.engine) as connection:
+        this, *before = scorecards.list_recent(connection, "ATLAS", now=stage.ctx.now())
+    assert (this["week"], this["files"], this["rate"]) == (week["week"], week["files"], "0.0 %"), "the partner's page says the same"
+    assert [row["rate"] for row in before] == ["–"] * 7
     assert (week["partner"], week["files"], week["receipts"]) == ("ATLAS", 2, 1)
     assert (week["error %"], week["discrepancy %"], week["duplicate %"], week["not acknowledged %"]) == (0.0, 0.0, 0.0, 0.0)
     assert week["delivery to receipt, h"] == week["acknowledgement, h"] == 2.0

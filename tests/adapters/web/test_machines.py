@@ -119,6 +119,10 @@ def test_health_is_200_when_ready_and_503_when_not(filled: Stage, app: Flask) ->
     assert answer.status_code == 200
     assert answer.json
     assert set(answer.json) >= {"ready", "idle", "counts", "problems"}
+    counts = answer.json["counts"]
+    assert (counts["files"]["in.error"], counts["ras"]["flagged"]) == (1, 2)
+    assert "in.applied" not in counts["files"], "what is done with is not counted at every look"
+    assert "closed" not in counts["ras"]
 
 
 def test_metrics_count_states_files_effects_and_work(filled: Stage, app: Flask) -> None:
