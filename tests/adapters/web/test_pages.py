@@ -34,7 +34,7 @@ def test_a043_a_refund_seen_again_is_information_and_no_error(world: Stage, visi
 
 def test_a120_the_timeline_is_on_the_page_in_order(visit: SignIn) -> None:
     page = text_of(visit("vera").get("/returns/77000001").text.split('id="timeline"')[1])
-    steps_ = ["Created in Loop", "RA77000001 made", "note in Loop", "856 sent", "Receipt WR5501", "received in full", "Process requested"]
+    steps_ = ["Created in Loop", "RA77000001 made", "Note in Loop", "856 sent", "Receipt WR5501", "received in full", "Process requested"]
     steps_ += ["Closed in Loop", "Refund 6100001 imported", "Stock:", "Credit invoice CI-6100001", "Exported to Shopify"]
     places = [page.find(step) for step in steps_]
     assert -1 not in places, dict(zip(steps_, places, strict=True))
