@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import logging.handlers
 import os
 import socket
 import time
@@ -23,7 +22,7 @@ from sqlalchemy import Engine
 from gateway.config import BrokenSettingsError, Workspace
 from gateway.domain.authorizing import Places
 from gateway.errors import PermanentError
-from gateway.folders import PartnerFolders, pgp
+from gateway.folders import PartnerFolders, naming, pgp
 from gateway.folders.pacing import Pace
 from gateway.folders.packing import Packing
 from gateway.folders.pgp import Keyring
@@ -43,6 +42,7 @@ if TYPE_CHECKING:  # clients and jobs are imported where they are made, so that 
 MINUTE = 60.0
 SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 MOST_INSTANCES = 64
+LOG_BYTES = 20_000_000
 DEFAULTS = Path(__file__).parent / "defaults"
 SOURCE_TREE = Path(__file__).parent.parent
 
@@ -288,17 +288,17 @@ def make_address(workspace: Workspace, profile: Profile) -> Address:
 def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
     """The folders of a partner."""
     places, part = workspace.settings.places, profile.folders
-    inbox = workspace.root / (part.inbox or f"{places.inbox}/{profile.partner}")
-    outbox = workspace.root / (part.outbox or f"{places.outbox}/{profile.partner}")
+    inbox = _roomy(workspace.root / (part.inbox or f"{places.inbox}/{profile.partner}"))
+    outbox = _roomy(workspace.root / (part.outbox or f"{places.outbox}/{profile.partner}"))
     return PartnerFolders(
         partner=profile.partner,
         inboxes={"production": inbox, "test": inbox / "test"},
         outboxes={"production": outbox, "test": outbox / "test"},
-        processing=workspace.var / "processing" / profile.partner,
-        staging=workspace.var / "staging" / profile.partner,
-        archive_root=workspace.var / "archive",
-        error=workspace.var / "error" / profile.partner,
-        quarantine=workspace.var / "quarantine" / profile.partner,
+        processing=_roomy(workspace.var / "processing" / profile.partner),
+        staging=_roomy(workspace.var / "staging" / profile.partner),
+        archive_root=_roomy(workspace.var / "archive"),
+        error=_roomy(workspace.var / "error" / profile.partner),
+        quarantine=_roomy(workspace.var / "quarantine" / profile.partner),
         settle_seconds=part.settle_seconds,
         temporary=part.temporary,
         trigger=part.trigger,
@@ -307,6 +307,11 @@ def make_folders(workspace: Workspace, profile: Profile) -> PartnerFolders:
         seal=make_seal(workspace, profile),
         pace=Pace(files_a_minute=profile.limits.files_a_minute, bytes_a_minute=profile.limits.bytes_a_minute),
     )
+
+
+def _roomy(folder: Path) -> Path:
+    """A folder in which the longest name fits, on Windows, too."""
+    return Path(naming.long_path(str(folder), windows=os.name == "nt"))
 
 
 def make_packing(workspace: Workspace, profile: Profile) -> Packing | None:
@@ -347,7 +352,7 @@ def make_erp_folders(workspace: Workspace) -> PartnerFolders:
         outboxes={"production": outbox},
         processing=workspace.var / "processing" / "ERP",
         staging=workspace.var / "staging" / "ERP",
-        archive_root=workspace.var / "archive",
+        archive_root=_roomy(workspace.var / "archive"),
         error=workspace.var / "error" / "ERP",
         quarantine=workspace.var / "quarantine" / "ERP",
         settle_seconds=0.0,
@@ -375,12 +380,12 @@ def secrets(workspace: Workspace) -> list[str]:
 
 
 def start_log(workspace: Workspace, *, to_terminal: bool) -> None:
-    """Log to `var/log/gateway.log`, rotated, and to standard error."""
+    """Log to `var/log/gateway.log`, rotated by whichever process finds it full, and to standard error."""
+    from concurrent_log_handler import ConcurrentRotatingFileHandler
+
     folder = workspace.var / "log"
     folder.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [
-        logging.handlers.RotatingFileHandler(folder / "gateway.log", maxBytes=20_000_000, backupCount=10, encoding="utf-8", delay=True)
-    ]
+    handlers: list[logging.Handler] = [ConcurrentRotatingFileHandler(folder / "gateway.log", maxBytes=LOG_BYTES, backupCount=10, encoding="utf-8")]
     if to_terminal:
         handlers.append(logging.StreamHandler())
     log = logging.getLogger("gateway")

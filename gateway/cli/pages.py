@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from gateway import config
+from gateway import config, settings
 from gateway.daemon import lock
 from gateway.jobs.context import Context
 from gateway.views import health
@@ -35,7 +35,7 @@ def make_desk(workspace: config.Workspace, ctx: Context) -> Desk:
     )
 
 
-def hosts(service: config.ServicePart) -> tuple[str, ...]:
+def hosts(service: settings.ServicePart) -> tuple[str, ...]:
     """The names the pages answer to: loopback, the listening address, and what the settings list."""
     own = service.listen.rpartition(":")[0].strip("[]").lower()
     return tuple({*LOOPBACK, *([own] if own and own not in ("0.0.0.0", "::", "*") else []), *(name.lower() for name in service.hosts)})

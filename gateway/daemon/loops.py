@@ -24,6 +24,7 @@ from gateway.store import database, events, leases, waking, workqueue
 from gateway.worker import Worker, run_alone
 
 LOOK_SECONDS = 0.2
+JOBS_AT_ONCE = 3
 TROUBLE = "folder trouble"
 ENDLESS = frozenset({"wake-up", "serve"})
 STUCK_SECONDS = 3600.0  # no step takes so long: its thread hangs
@@ -131,11 +132,16 @@ def _tell_trouble(ctx: Context, partner: str, error: FolderTroubleError) -> None
 
 
 def schedule(service: Service) -> None:
-    """Run every job whose slot has come; one process takes a slot."""
+    """Run every job whose slot has come; one thread of one process takes a slot, so that a long job keeps no other waiting."""
     for name in list(SCHEDULED):
         if service.stopping.is_set():
             return
         run_due(service, name)
+    service.stopping.wait(LOOK_SECONDS)
+
+
+def reach(service: Service) -> None:
+    """Tell people when a service does not answer, and when it does again."""
     reaching.tell(service.ctx)
     service.stopping.wait(LOOK_SECONDS)
 
@@ -150,7 +156,8 @@ def run_due(service: Service, name: str) -> None:
     def slot(connection: Connection) -> bool:
         return events.take_slot(connection, name, now=now, next_at=service.next_slot(name, now))
 
-    run_alone(ctx, name, owner=service.owner, lease_seconds=service.lease_seconds, slot=slot)
+    owner = f"{service.owner}/{threading.current_thread().name}"  # a thread's own, or a second one would take the lease for its own
+    run_alone(ctx, name, owner=owner, lease_seconds=service.lease_seconds, slot=slot)
     service.work.set()
 
 
@@ -239,7 +246,8 @@ class Loop:
 
 LOOPS: tuple[Loop, ...] = (
     Loop("sweep", sweep),
-    Loop("schedule", schedule),
+    Loop("schedule", schedule, threads=JOBS_AT_ONCE),
+    Loop("reach", reach),
     Loop("worker", work_off, threads=0),
     Loop("renewal", renew),
     Loop("wake-up", listen),

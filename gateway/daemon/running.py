@@ -63,7 +63,7 @@ def run(service: Service, tell_ready: Callable[[bool], None], *, serve: Callable
 def _threads(service: Service, serve: Callable[[threading.Event], None] | None) -> Iterator[threading.Thread]:
     for loop in (*LOOPS, Loop("sftp", sync_all)):
         for number in range(loop.threads or service.workers):
-            name = f"{loop.name}-{number}" if loop.threads != 1 else loop.name
+            name = f"{loop.name}-{number:02}" if loop.threads != 1 else loop.name
             yield threading.Thread(target=repeat, args=(service, lambda step=loop.step: step(service)), name=name, daemon=True)
     if serve is not None:
         yield threading.Thread(target=repeat, args=(service, lambda: serve(service.stopping)), name="serve", daemon=True)

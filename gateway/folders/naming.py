@@ -1,8 +1,8 @@
 """Names of files, for every file system the gateway may run on; pure.
 
 A partner's name is a name in a folder, never a path. Windows takes no device names (`CON`, `AUX.txt`), no trailing dots or blanks, none of `<>:"/\\|?*`,
-no path over 259 characters unless it is written in the long form, and holds `A.edi` and `a.edi` for the same file; a name made here is safe there too,
-so that a workspace can be moved.
+no path over 259 characters unless it is written in the long form; a name made here is safe there too, so that a workspace can be moved. That `A.edi` and
+`a.edi` are one file there is left to the file system: whether a name is free is asked of it (`durable.free_name`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import PurePath
 
 LONGEST = 200
 LONGEST_PATH = 259  # MAX_PATH without its closing zero
+LONGEST_PLACE = 15  # "/2026/11/25/" and what an unfinished file carries before its name
 DIGITS = "123456789\u00b9\u00b2\u00b3"  # COM¹ is a device, too
 RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{device}{digit}" for device in ("COM", "LPT") for digit in DIGITS)}
 
@@ -52,14 +53,9 @@ def _one_pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or r"(?!)")
 
 
-def same_file(one: str, other: str, *, windows: bool) -> bool:
-    """Whether two names mean the same file: case counts except on Windows, where trailing dots and blanks do not count either."""
-    return one == other or (windows and one.rstrip(". ").casefold() == other.rstrip(". ").casefold())
-
-
 def long_path(path: str, *, windows: bool) -> str:
-    r"""A path as Windows takes it when it is too long: `\\?\C:\…`, `\\?\UNC\server\share\…`; unchanged elsewhere."""
-    if not windows or len(path) <= LONGEST_PATH or path.startswith("\\\\?\\"):
+    r"""A folder as Windows takes it when names in it could be too long: `\\?\C:\…`, `\\?\UNC\server\share\…`; unchanged elsewhere."""
+    if not windows or len(path) + LONGEST + LONGEST_PLACE <= LONGEST_PATH or path.startswith("\\\\?\\"):
         return path
     path = path.replace("/", "\\")
     return "\\\\?\\UNC\\" + path[2:] if path.startswith("\\\\") else "\\\\?\\" + path

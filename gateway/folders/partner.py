@@ -38,7 +38,7 @@ from gateway.folders.durable import (
     sync_folder,
     trouble,
 )
-from gateway.folders.naming import safe_name
+from gateway.folders.naming import numbered, safe_name
 from gateway.folders.pacing import Pace
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 HEAD, TAIL = 4096, 64 * 1024
 HIDDEN = ".gateway"
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+LONGEST_HOLD = 3600.0  # seconds that a file may wait for its trigger file before somebody is told
 MOST_AT_ONCE = 200  # files of one partner in one sweep, so that the next partner gets its turn
 
 
@@ -75,6 +76,7 @@ class _Seen:
     modified: int
     since: float
     incomplete: bool = False
+    waits: bool = False  # for its trigger file, or for its writer to let go of it
 
     @property
     def stamp(self) -> str:
@@ -187,12 +189,21 @@ class PartnerFolders:
     def waiting_to_settle(self) -> bool:
         """Whether a file lies in an inbox that has not kept still long enough yet."""
         with self._lock:
-            return any(not seen.incomplete for seen in self._seen.values())
+            return any(not seen.incomplete and not seen.waits for seen in self._seen.values())
 
     def incomplete(self) -> list[tuple[Path, str]]:
         """Files that stopped growing without their closing envelope, each with what tells its state: a file that grows on is told of anew."""
         with self._lock:
             return [(self.inboxes[kind] / name, seen.stamp) for (kind, name), seen in self._seen.items() if seen.incomplete]
+
+    def not_let_go(self, *, now: float) -> list[tuple[Path, str]]:
+        """Files that have waited longer than an hour for their trigger file, or for their writer to let go of them; they are never taken without."""
+        with self._lock:
+            return [
+                (self.inboxes[kind] / name, seen.stamp)
+                for (kind, name), seen in self._seen.items()
+                if seen.waits and now - seen.since >= LONGEST_HOLD
+            ]
 
     def claim_incomplete(self, path: Path, *, now: float) -> list[Claimed]:
         """Take an incomplete file after all, to report it."""
@@ -235,13 +246,13 @@ class PartnerFolders:
         return now - seen.since >= self.settle_seconds and not seen.incomplete
 
     def _ready(self, kind: str, name: str, status: os.stat_result) -> bool:
-        path = self.inboxes[kind] / name
-        if self.trigger and not any(path.with_name(n).exists() for n in (path.name + self.trigger, path.stem + self.trigger)):
-            return False
-        if self.whole_x12 and not self._whole(path, status.st_size):
-            self._seen[kind, name].incomplete = True
-            return False
-        return True
+        path, seen = self.inboxes[kind] / name, self._seen[kind, name]
+        seen.waits = bool(self.trigger) and not any(path.with_name(n).exists() for n in (path.name + self.trigger, path.stem + self.trigger))
+        try:
+            seen.incomplete = not seen.waits and self.whole_x12 and not self._whole(path, status.st_size)
+        except PermissionError:  # its writer holds it (Windows)
+            seen.waits = True
+        return not seen.waits and not seen.incomplete
 
     def _whole(self, path: Path, size: int) -> bool:
         try:
@@ -250,7 +261,7 @@ class PartnerFolders:
                 stream.seek(max(size - TAIL, 0))
                 tail = stream.read(TAIL)
         except PermissionError:
-            return False  # locked by its writer (Windows)
+            raise
         except OSError:
             return True
         kind = x12.sniff(head)
@@ -362,17 +373,24 @@ class PartnerFolders:
             goal.parent.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
             raise trouble(goal.parent, "cannot be made", fault) from fault
-        if source.exists() and goal.exists() and same_bytes(source, goal):
-            source.unlink()  # copied to another disk before a crash
+        if _left_by_a_crash(source, goal):
+            source.unlink()
             return touched
         rename_new(source, goal)
         return touched
 
-    def explain_partial(self, *, name: str, side_text: str, rest: bytes | None) -> None:
-        """Put a side file (and the bad documents alone) into the error folder for a file that was partly applied."""
-        durable_write(self.error / f"{safe_name(name)}.txt", side_text.encode())
-        if rest is not None:
-            durable_write(self.error / f"{safe_name(name)}.to-correct{Path(name).suffix or '.edi'}", rest)
+    def explain_partial(self, *, name: str, number: int, side_text: str, rest: bytes | None) -> None:
+        """Put a side file (and the bad documents alone) into the error folder for a file that was partly applied.
+
+        What lies there of another file with the same name stays; `number` then tells them apart. The same again changes nothing.
+        """
+        ending = Path(name).suffix or ".edi"
+        for stem in (safe_name(name), numbered(safe_name(name), number)):
+            wanted = {self.error / f"{stem}.txt": side_text.encode()} | ({} if rest is None else {self.error / f"{stem}.to-correct{ending}": rest})
+            if all(not path.exists() or path.read_bytes() == content for path, content in wanted.items()):
+                break
+        for path, content in wanted.items():
+            durable_write(path, content)
 
     def write_beside(self, place: str, suffix: str, content: bytes) -> None:
         """Write a side file next to a file that was moved."""
@@ -430,3 +448,8 @@ class PartnerFolders:
             raise
         sync_folder(inbox)
         return plain
+
+
+def _left_by_a_crash(source: Path, goal: Path) -> bool:
+    """Whether the goal is a copy of the source, made on another disk before a crash; on one disk a move leaves no copy, and equal bytes are another file."""
+    return source.exists() and goal.exists() and source.stat().st_dev != goal.stat().st_dev and same_bytes(source, goal)

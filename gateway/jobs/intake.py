@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -304,7 +304,7 @@ def _put_away(ctx: Context, file: File, area: str) -> None:
     if file.side_text and area != "archive":
         folder.write_beside(target, ".txt", file.side_text.encode())
     elif file.outcome == "partial":
-        folder.explain_partial(name=file.name, side_text=file.side_text, rest=file.content)
+        folder.explain_partial(name=file.name, number=file.id, side_text=file.side_text, rest=file.content)
 
 
 def take_files(ctx: Context, partner: str) -> int:
@@ -314,6 +314,10 @@ def take_files(ctx: Context, partner: str) -> int:
     for path, stamp in folder.incomplete():
         if _is_over(ctx, partner, path.name, stamp):
             folder.claim_incomplete(path, now=ctx.monotonic())
+    for path, stamp in folder.not_let_go(now=ctx.monotonic()):
+        sign = f"its trigger file ({folder.trigger})" if folder.trigger else "its writer, who holds it,"
+        text = f"{path.name} from {partner} has waited for {sign} for an hour ({stamp}); it is not taken without"
+        _tell_incomplete(ctx, partner, path.name, text, "ask the partner; the file is taken by itself as soon as it is let go")
     claimed = folder.left_over()
     for one in claimed:
         receive_file(ctx, partner, one)
@@ -330,14 +334,19 @@ def _room(ctx: Context, partner: str) -> int:
 
 def _is_over(ctx: Context, partner: str, name: str, stamp: str) -> bool:
     """Say once that a file stopped growing without its end (R-070); whether it has been so for the whole period, through restarts and by the book's clock."""
-    subject = f"{partner} {name}"
     text = f"{name} from {partner} stopped growing without its closing envelope ({stamp}); nothing of it was applied"
+    since = _tell_incomplete(ctx, partner, name, text, "wait for the upload to end, or send it again complete; a complete file is taken by itself")
+    return ctx.now() - since >= timedelta(seconds=ctx.timing.incomplete_file)
+
+
+def _tell_incomplete(ctx: Context, partner: str, name: str, text: str, advice: str) -> datetime:
+    """One task for a file that cannot be taken yet, in its present state; since when it stands."""
+    subject = f"{partner} {name}"
     with database.reading(ctx.engine) as connection:
         told = [task for task in events.open_tasks(connection, kind=INCOMPLETE) if task["subject"] == subject and task["text"] == text]
     if told:
-        return ctx.now() - database.moment(told[0]["opened_at"]) >= timedelta(seconds=ctx.timing.incomplete_file)
+        return database.moment(told[0]["opened_at"])
     with database.writing(ctx.engine) as connection:
         events.close_tasks(connection, kind=INCOMPLETE, subject=subject, because="it changed", at=ctx.now())
-        advice = "wait for the upload to end, or send it again complete; a complete file is taken by itself"
         events.open_task(connection, INCOMPLETE, subject, text, at=ctx.now(), advice=advice)
-    return ctx.timing.incomplete_file <= 0
+    return ctx.now()

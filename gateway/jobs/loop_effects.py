@@ -76,6 +76,9 @@ def _after_action(ctx: Context, effect: Effect) -> Look:
         return Look(sight=Sight.HAPPENED, words=trace)
     if database.instant(found.updated_at) == effect.evidence.get("updated_at"):
         return Look(sight=Sight.NOT_HAPPENED, words=f"the return is {found.state} and untouched since before the call")
+    if effect.kind == "loop.flag" and found.state in ("closed", "cancelled"):  # a flag asks a person to decide, and somebody has
+        words = f"the call had no answer, and somebody has {found.state} the return since, with or without the flag"
+        return Look(sight=Sight.CANNOT, words=words)
     words = f"the return is {found.state} in Loop and was changed at {database.instant(found.updated_at)}, after the call"
     return Look(sight=Sight.UNKNOWN, words=words)
 
@@ -122,7 +125,8 @@ def _settled_flag(ctx: Context, connection: Connection, effect: Effect, state: E
 
 def _refused(ctx: Context, connection: Connection, effect: Effect, cause: str, advice: str) -> None:
     verb = effect.kind.partition(".")[2]
-    text = f"Loop did not {verb} RMA {effect.target}: {cause}. It is not tried again"
+    start = "It is not known whether Loop did" if effect.state == EffectState.IN_DOUBT else "Loop did not"
+    text = f"{start} {verb} RMA {effect.target}: {cause}. It is not tried again"
     events.open_task(connection, f"{verb} refused", effect.target, text, at=ctx.now(), rma=effect.target, advice=advice)
 
 

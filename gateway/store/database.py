@@ -16,13 +16,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, inspect, select
 from sqlalchemy.engine import NestedTransaction
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import PermanentError, TemporaryError
+from gateway.store import living
 
 BUSY_SECONDS = 30
 IDLE_SECONDS = 300.0
@@ -32,6 +34,13 @@ WAKE = "gateway_work"  # the channel on which PostgreSQL tells that work was que
 PASSING_SQLITE = {5: "busy", 6: "locked", 7: "out of memory", 8: "read-only", 10: "disk error", 13: "disk full", 14: "cannot be opened"}
 PASSING_POSTGRES = frozenset({"08", "40", "53", "55", "57", "58"})
 REVISION = "0001"  # the newest in migrations/versions; a book that has it needs no look at Alembic, which takes long to import
+
+
+class Guard(NamedTuple):
+    """A statement, made once, that with these values finds its row while a lease is held."""
+
+    statement: Select[Any]
+    values: Mapping[str, object]
 
 
 class DatabaseAheadError(PermanentError):
@@ -53,8 +62,9 @@ def connect(url: str, *, idle_seconds: float = IDLE_SECONDS) -> Engine:
     than its lease.
     """
     if not url.startswith("sqlite"):
-        engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        engine = create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True)
         event.listen(engine, "connect", partial(_set_up_postgres, idle_seconds))
+        living.watch(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
@@ -94,7 +104,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         return
     with _passing_trouble(), engine.begin() as connection:
         guard = engine.get_execution_options().get("guard")
-        if guard is not None and connection.execute(lock_row(connection, guard)).first() is None:
+        if guard is not None and connection.execute(lock_row(connection, guard.statement), guard.values).first() is None:
             raise LeaseLostError
         yield connection
         if connection.info.pop("wake", False) and connection.dialect.name == "postgresql":
@@ -138,9 +148,9 @@ def shared(engine: Engine) -> Iterator[Engine]:
         yield engine.execution_options(shared=connection)
 
 
-def guarded(engine: Engine, lease: Select[Any]) -> Engine:
-    """The same book, written only while `lease` finds its row."""
-    return engine.execution_options(guard=lease)
+def guarded(engine: Engine, guard: Guard) -> Engine:
+    """The same book, written only while the lease is held."""
+    return engine.execution_options(guard=guard)
 
 
 @contextmanager
@@ -298,7 +308,17 @@ def row(connection: Connection, statement: Any) -> dict[str, Any] | None:
 def lock_row(connection: Connection, statement: Any) -> Any:
     """A select that keeps its rows locked until the commit; on SQLite the writing transaction already has, and a reading one locks nothing."""
     locks = connection.dialect.name == "postgresql" and not connection.get_execution_options().get("reading")
-    return statement.with_for_update() if locks else statement
+    return _locking(statement) if locks else statement
+
+
+_LOCKING: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # a statement that is made once is also changed once
+
+
+def _locking(statement: Any) -> Any:
+    found = _LOCKING.get(statement)
+    if found is None:
+        found = _LOCKING[statement] = statement.with_for_update()
+    return found
 
 
 def lock_free_rows(connection: Connection, statement: Any) -> Any:

@@ -12,13 +12,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from gateway.store import database, workqueue
 from gateway.store.schema import effects
 
 CALLS = ("loop.process", "loop.flag", "loop.remove")
 WITHDRAWN = "withdrawn: "
+
+
+# Made once: making a statement costs as much as running it.
+BY_ID = select(effects).where(effects.c.id == bindparam("asked_id"))
+CHANGE = update(effects).where(effects.c.id == bindparam("asked_id"))
+MOVE = CHANGE.where(effects.c.state == bindparam("state_was"), effects.c.attempts == bindparam("attempts_were"))
 
 
 class EffectState(StrEnum):
@@ -81,8 +87,8 @@ def _effect(row: dict[str, Any]) -> Effect:
 
 def load(connection: Connection, effect_id: int) -> Effect | None:
     """An effect by its number."""
-    row = database.row(connection, database.lock_row(connection, select(effects).where(effects.c.id == effect_id)))
-    return _effect(row) if row else None
+    found = connection.execute(database.lock_row(connection, BY_ID), {"asked_id": effect_id}).mappings().first()
+    return _effect(dict(found)) if found else None
 
 
 def of_target(connection: Connection, target: str) -> list[Effect]:
@@ -107,19 +113,19 @@ def last_effect(connection: Connection) -> int:
 
 def send(connection: Connection, effect: Effect, *, evidence: dict[str, Any], now: datetime) -> bool:
     """Note in doubt before the call leaves; False when another worker has moved it meanwhile."""
-    mine = (effects.c.id == effect.id) & (effects.c.state == effect.state.value) & (effects.c.attempts == effect.attempts)
+    mine = {"asked_id": effect.id, "state_was": effect.state.value, "attempts_were": effect.attempts}
     values = {
         "state": EffectState.IN_DOUBT.value,
         "attempts": effect.attempts + 1,
         "sent_at": database.instant(now),
         "evidence": database.pack(evidence),
     }
-    return connection.execute(update(effects).where(mine).values(**values)).rowcount == 1
+    return connection.execute(MOVE, mine | values).rowcount == 1
 
 
 def settle(connection: Connection, effect_id: int, *, state: EffectState, cause: str, now: datetime) -> None:
     """Write what an effect came to."""
-    values: dict[str, Any] = {"state": state.value, "cause": cause}
+    values: dict[str, Any] = {"asked_id": effect_id, "state": state.value, "cause": cause}
     if state in (EffectState.CONFIRMED, EffectState.FAILED):
         values["settled_at"] = database.instant(now)
-    connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
+    connection.execute(CHANGE, values)

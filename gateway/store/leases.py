@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Select, not_, select, update
+from sqlalchemy import Connection, bindparam, not_, select, update
 
 from gateway.store import database
 from gateway.store.schema import leases
@@ -40,9 +39,12 @@ def take(connection: Connection, name: str, *, owner: str, now: datetime, second
     return Lease(name=name, owner=owner, fence=fence)
 
 
-def guard(lease: Lease) -> Select[Any]:
+HELD = select(leases.c.name).where(leases.c.name == bindparam("held_name"), leases.c.fence == bindparam("held_fence"))
+
+
+def guard(lease: Lease) -> database.Guard:
     """Finds its row while the lease is held."""
-    return select(leases.c.name).where(leases.c.name == lease.name, leases.c.fence == lease.fence)
+    return database.Guard(HELD, {"held_name": lease.name, "held_fence": lease.fence})
 
 
 def give_back(connection: Connection, lease: Lease) -> None:

@@ -81,15 +81,18 @@ def _due(statement: Select[Any], now: datetime, partners: Collection[str] | None
     return due if partners is None else due.where(queue.c.partner.in_(["", *partners]))
 
 
-def guard(work: Work) -> Select[Any]:
+HELD = select(queue.c.id).where(queue.c.id == bindparam("held_id"), queue.c.fence == bindparam("held_fence"))
+
+
+def guard(work: Work) -> database.Guard:
     """Finds its row while the work is still ours."""
-    return select(queue.c.id).where(queue.c.id == work.id, queue.c.fence == work.fence)
+    return database.Guard(HELD, {"held_id": work.id, "held_fence": work.fence})
 
 
-def guard_all(works: Sequence[Work]) -> Select[Any]:
+def guard_all(works: Sequence[Work]) -> database.Guard:
     """Finds a row while all of the works are still ours."""
     held = select(func.count()).select_from(queue).where(tuple_(queue.c.id, queue.c.fence).in_([(work.id, work.fence) for work in works]))
-    return select(literal(1)).where(held.scalar_subquery() == len(works))
+    return database.Guard(select(literal(1)).where(held.scalar_subquery() == len(works)), {})
 
 
 def settle_all(connection: Connection, done: Sequence[Work], *, now: datetime) -> None:

@@ -99,6 +99,25 @@ def test_it_backs_up_postgresql_as_a_file(make_stage: Callable[..., Stage], post
     kept.dispose()
 
 
+@pytest.mark.xdist_group("postgres")
+def test_it_restores_into_postgresql_and_goes_on_there(make_stage: Callable[..., Stage], postgres_url: str, tmp_path: Path) -> None:
+    stage = make_stage()
+    live(stage)
+    before = book(stage)
+    made = gateway(stage.folder, "backup", str(tmp_path / "kept"), "--with-archive", environment=stage.environment)
+    assert made.returncode == 0, made.stderr
+    stage.ctx.engine.dispose()
+    stage.database_url = postgres_url
+    done = gateway(stage.folder, "restore", str(tmp_path / "kept"), "--yes", environment=stage.environment)
+    assert done.returncode == 0, done.stderr
+    stage.open_gateway()
+    assert book(stage) == before
+    stage.loop_finishes()
+    stage.wait(5)
+    assert stage.ra("RA77000001").state.value in ("processed", "closed")
+    assert health.verify(stage.ctx.engine, stage.ctx.folders) == []
+
+
 def test_it_keeps_a_copy_of_an_older_book_before_it_changes_it(stage: Stage, tmp_path: Path) -> None:
     live(stage)
     kept = database.keep_before(stage.ctx.engine, tmp_path / "backup")

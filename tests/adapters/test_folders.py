@@ -199,3 +199,28 @@ def test_it_finds_a_free_name(tmp_path: Path) -> None:
     assert free_name(tmp_path, "a.edi").name == "a~3.edi"
     with pytest.raises(NameTakenError):
         rename_new(tmp_path / "a.edi", tmp_path / "a~2.edi")
+
+
+def test_the_side_files_of_two_files_with_one_name_stay_apart_and_the_same_again_changes_nothing(tmp_path: Path) -> None:
+    folders = make(tmp_path)
+    for number in (7, 8, 7):
+        folders.explain_partial(name="a.edi", number=number, side_text=f"faults of {number}", rest=b"sets of %d" % number)
+    found = {path.name: path.read_bytes() for path in folders.error.iterdir()}
+    assert found == {
+        "a.edi.txt": b"faults of 7",
+        "a.edi.to-correct.edi": b"sets of 7",
+        "a~8.edi.txt": b"faults of 8",
+        "a~8.edi.to-correct.edi": b"sets of 8",
+    }
+
+
+def test_equal_bytes_under_the_planned_name_are_another_file_and_both_stay(tmp_path: Path) -> None:
+    folders = make(tmp_path)
+    (folders.processing / "1~a.edi").write_bytes(WHOLE)
+    target = folders.plan("archive", name="a.edi", at=datetime(2026, 11, 23, tzinfo=UTC))
+    there = folders.archive_root.parent / target
+    there.parent.mkdir(parents=True)
+    there.write_bytes(WHOLE)
+    with pytest.raises(NameTakenError, match="not overwritten"):
+        folders.move("1~a.edi", target)
+    assert (folders.processing / "1~a.edi").read_bytes() == there.read_bytes() == WHOLE

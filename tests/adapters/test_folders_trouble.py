@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.daemon.loops import take
-from gateway.folders import FolderTroubleError, PartnerFolders, durable, naming
+from gateway.folders import FolderTroubleError, PartnerFolders, naming
 from gateway.folders.pacing import Pace
-from gateway.simulator.world import open_known_return
 from tests.adapters.test_folders import WHOLE, make, names
 from tests.journeys.steps import the_944
 from tests.stage import HOUR, Stage
@@ -207,20 +208,35 @@ def test_the_wait_for_an_incomplete_file_survives_a_restart_and_starts_anew_when
     assert stage.tasks("incomplete file") == []
 
 
-def test_a_full_disk_at_delivery_waits_and_delivers_the_same_bytes_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise FolderTroubleError(f"{path.parent} cannot be written (No space left on device)")
+def test_a_file_whose_trigger_never_comes_is_told_of_and_not_taken_until_it_does(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage(edits=(("mappings/atlas.toml", "settle_seconds = 0.0", 'settle_seconds = 0.0\ntrigger = ".done"'),))
+    inbox = stage.folder / "inbox" / "ATLAS"
+    (inbox / "a.edi").write_bytes(the_944())
+    stage.take()
+    assert stage.tasks("incomplete file") == []
+    stage.ctx = replace(stage.ctx, monotonic=lambda: time.monotonic() + HOUR)
+    for _ in range(2):
+        stage.take()
+    (task,) = stage.tasks("incomplete file")
+    assert "has waited for its trigger file (.done) for an hour" in task["text"]
+    assert stage.files() == []
+    (inbox / "a.edi.done").touch()
+    stage.take()
+    assert (stage.file("a.edi").outcome, stage.tasks("incomplete file")) == ("applied", [])
 
-    monkeypatch.setattr("gateway.folders.partner.durable_write", full)
-    open_known_return(stage.world, 77000001)
-    stage.import_rmas()
-    assert stage.outbox("ATLAS") == []
-    assert [(a["kind"], a["subject"]) for a in stage.alerts()] == [("folder trouble", "ATLAS outbox")]
-    monkeypatch.undo()
-    stage.wait(2)
-    (sent,) = stage.outbox("ATLAS")
-    assert durable.digest(sent) == stage.file(sent.name).sha256
-    assert stage.alerts() == []
+
+def test_a_file_its_writer_holds_is_taken_as_soon_as_it_is_let_go_though_it_did_not_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = make(tmp_path, settle=0)
+    (tmp_path / "inbox" / "a.edi").write_bytes(WHOLE)
+
+    def held(path: Path, *_: object) -> None:
+        raise PermissionError(13, "The process cannot access the file because it is being used by another process", str(path))
+
+    with monkeypatch.context() as windows:
+        windows.setattr(Path, "open", held)
+        assert (folders.claim_settled(now=1.0), folders.incomplete(), folders.waiting_to_settle()) == ([], [], False)
+        assert [path.name for path, _ in folders.not_let_go(now=3601.0)] == ["a.edi"]
+    assert names(folders.claim_settled(now=2.0)) == ["a.edi"]
 
 
 # names
@@ -245,15 +261,8 @@ def test_names_fit_windows_and_keep_their_ending(name: str, safe: str) -> None:
 
 
 def test_paths_too_long_for_windows_take_their_long_form() -> None:
-    long = "C:/in/" + "a" * 260
+    long = "C:/in/" + "a" * 100
     assert naming.long_path(long, windows=True) == "\\\\?\\" + long.replace("/", "\\")
-    assert naming.long_path("\\\\host\\share\\" + "a" * 260, windows=True).startswith("\\\\?\\UNC\\host\\share\\")
+    assert naming.long_path("\\\\host\\share\\" + "a" * 100, windows=True).startswith("\\\\?\\UNC\\host\\share\\")
     assert naming.long_path(long, windows=False) == long
     assert naming.long_path("C:/in/a", windows=True) == "C:/in/a"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "windows", "same"), [("A.edi", "a.EDI", True, True), ("A.edi", "a.edi", False, False), ("a. ", "a", True, True)]
-)
-def test_case_counts_except_on_windows(one: str, other: str, windows: bool, same: bool) -> None:
-    assert naming.same_file(one, other, windows=windows) == same

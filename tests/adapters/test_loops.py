@@ -20,6 +20,8 @@ from gateway.cli import register
 from gateway.daemon import lock, loops, notify, running
 from gateway.daemon.holding import Holding
 from gateway.jobs import SCHEDULED
+from gateway.jobs.context import Context, Tally
+from gateway.settings import Periods, SchedulePart
 from gateway.store import database, events
 from tests.stage import Stage, make_workspace
 
@@ -71,6 +73,34 @@ def test_it_takes_a_slot_that_was_missed_while_nothing_ran_once(stage: Stage) ->
     for _ in range(2):
         loops.run_due(made, "Upkeep")
     assert [run["job"] for run in stage.runs()] == ["Upkeep"]
+
+
+def test_a_long_job_keeps_no_other_waiting_and_is_not_begun_twice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, let_go, others = threading.Semaphore(0), threading.Event(), threading.Event()
+
+    def long(ctx: Context) -> Tally:
+        began.release()
+        assert let_go.wait(30)
+        return Tally()
+
+    def short(ctx: Context) -> Tally:
+        others.set()
+        return Tally()
+
+    monkeypatch.setitem(SCHEDULED, "LoopImportReturnAuthorizations", long)
+    monkeypatch.setitem(SCHEDULED, "Upkeep", short)
+    made = service(stage, periods=dict.fromkeys(SCHEDULED, 0.0))
+    loops.plan(made)
+    threads = [threading.Thread(target=loops.schedule, args=(made,)) for _ in range(loops.JOBS_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    assert began.acquire(timeout=30)
+    assert others.wait(30)
+    loops.run_due(made, "LoopImportReturnAuthorizations")  # its next slot has come, and it runs still
+    assert not began.acquire(blocking=False)
+    let_go.set()
+    for thread in threads:
+        thread.join()
 
 
 def test_a_broken_cron_expression_is_named_with_its_remedy(tmp_path: Path) -> None:
@@ -188,5 +218,5 @@ def test_every_scheduled_job_has_a_period_and_may_have_a_cron_expression() -> No
     from gateway.cli.service import JOBS
 
     assert set(JOBS) == set(SCHEDULED)
-    assert set(JOBS.values()) <= set(config.Periods.model_fields)
-    assert set(JOBS.values()) <= set(config.SchedulePart.model_fields)
+    assert set(JOBS.values()) <= set(Periods.model_fields)
+    assert set(JOBS.values()) <= set(SchedulePart.model_fields)

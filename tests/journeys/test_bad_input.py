@@ -15,7 +15,7 @@ from gateway.jobs import intake
 from gateway.jobs.context import Tally
 from gateway.simulator.partner import Line, make_944, read_x12
 from gateway.simulator.world import open_known_return
-from tests.journeys.steps import ALL_GOOD, announce, come_back, process_in_full, the_944
+from tests.journeys.steps import ALL_GOOD, announce, come_back, process_in_full, review, the_944
 from tests.stage import HOUR, Stage
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\n"
@@ -290,6 +290,20 @@ def test_a_flag_whose_answer_is_lost_is_looked_up_and_not_repeated(stage: Stage,
     stage.wait(61)
     assert (stage.calls("flag", 77000004), stage.ra("RA77000004").state.value) == (1, "flagged")
     assert [e.state.value for e in stage.effects(77000004)] == ["confirmed"] * 3
+
+
+def test_a_flag_in_doubt_on_a_return_that_was_closed_meanwhile_is_over_and_said_once(stage: Stage) -> None:
+    announce(stage, 77000004)
+    stage.simulator.faults.add("drop_after_effect", service="loop", match="flag")
+    come_back(stage, 77000004, ("HOOD-GRY-M", 0, 1))
+    review(stage, 77000004, restock=False)
+    stage.wait(61)
+    (effect,) = [e for e in stage.effects(77000004) if e.kind == "loop.flag"]
+    assert (effect.state.value, stage.calls("flag", 77000004), stage.tasks("in doubt")) == ("failed", 1, [])
+    (task,) = stage.tasks("flag refused")
+    assert task["text"].startswith("It is not known whether Loop did flag RMA 77000004: the call had no answer, and somebody has closed the return")
+    stage.import_refunds()
+    assert (stage.ra("RA77000004").state.value, stage.stock("NJ1-SQ", "HOOD-GRY-M")) == ("closed", 1)
 
 
 @pytest.mark.parametrize("kind", ["drop_after_effect", "cut_json"])
