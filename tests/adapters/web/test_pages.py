@@ -107,6 +107,21 @@ def test_bulk_shows_the_count_first_then_each_result(filled: Stage, sign_in: Sig
     assert filled.tasks() == []
 
 
+def test_many_parcels_are_attached_with_the_count_first_and_each_result(filled: Stage, sign_in: SignIn) -> None:
+    filled.receive("", [("DRS-RED-6", 1)], receipt_no="WR9998")
+    client = sign_in("otto")
+    assert client.get("/parcels").text.count('name="parcel"') == 2
+    waiting = {held.document.receipt_no: held.id for held in filled.receipts() if held.state == "unmatched"}
+    data = {"form_key": form_key(client), "parcel": [f"{waiting['WR9999']} RA77000002", f"{waiting['WR9998']} RA404", "x RA77000002"]}
+    assert "Attach: 2 parcels" in text_of(client.post("/parcels/bulk", data=data).text)
+    assert {held.state for held in filled.receipts() if held.id in waiting.values()} == {"unmatched"}, "asking attaches nothing"
+    done = text_of(client.post("/parcels/bulk/do", data=data).text)
+    assert "1 of 2 done" in done
+    assert "RA404 is not in the book" in done
+    assert "1 of 2" not in text_of(client.post("/parcels/bulk/do", data=data).text), "what is attached is not attached again"
+    assert [held.ra for held in filled.receipts() if held.id in waiting.values()] == ["RA77000002", None]
+
+
 def test_many_ras_are_held_and_released_with_the_count_first(filled: Stage, sign_in: SignIn) -> None:
     client = sign_in("otto")
     data = {"form_key": form_key(client), "verb": "hold", "ra": ["RA77000002", "RA77000003"]}
