@@ -98,7 +98,7 @@ def bundle(rma: str, out: Path | None, config_path: str | None, as_json: bool) -
     folders = {name: bootstrap.make_folders(workspace, profile) for name, profile in workspace.profiles.items()}
     with reading_book(config_path) as connection:
         number = cases.rma_of(connection, rma)
-        content = bundles.bundle(connection, number, folders)
+        content = bundles.bundle(connection, number, folders, workspace.profiles)
     target = out or Path(f"{number}.zip")
     target.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()

@@ -40,7 +40,7 @@ def weigh(receipt: Receipt, ra: Authorization, *, now: datetime) -> Candidate | 
         return None
     age = (now - ra.created_at).days
     if age <= RECENT_DAYS:
-        signs.append((RECENT, f"made {age} days ago"))
+        signs.append((RECENT, "made today" if age <= 0 else f"made {age} day{'s' if age != 1 else ''} ago"))
     return Candidate(ra=ra.ra, rma=ra.rma, score=sum(weight for weight, _ in signs), evidence=tuple(words for _, words in signs))
 
 

@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from gateway.edi import edifact, x12
 from gateway.folders import naming
 from gateway.folders.durable import (
     CHUNK,
@@ -272,6 +271,8 @@ class PartnerFolders:
             raise
         except OSError:
             return True
+        from gateway.edi import edifact, x12  # a command that only looks at a folder does without their tables
+
         kind = x12.sniff(head)
         if kind == "edifact":
             return edifact.is_complete(tail=tail, head=head)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, union, update
 
 from gateway.domain.documents import Authorization, Receipt, Return
 from gateway.domain.lifecycle import ENDED, WAITING_FOR_GOODS, RaState, step
@@ -264,9 +264,10 @@ def authorization_numbers(
 def open_resembling(connection: Connection, *, partner: str, texts: Sequence[str], skus: Sequence[str], limit: int = 200) -> list[Authorization]:
     """The RAs of a partner that still wait for goods: those that a text may name, and the newest with one of the SKUs, `limit` of each."""
     waiting = (authorizations.c.partner == partner, authorizations.c.state.in_([state.value for state in WAITING_FOR_GOODS]))
-    with_sku = exists().where(authorization_lines.c.ra == authorizations.c.ra, authorization_lines.c.sku.in_(skus))
+    with_sku = authorizations.c.ra.in_(select(authorization_lines.c.ra).where(authorization_lines.c.sku.in_(skus)))
+    named = authorizations.c.ra.in_([str(row[0]) for row in connection.execute(_named_by(texts))])
     chosen: list[str] = []
-    for wanted in (_named_by(texts), with_sku):
+    for wanted in (named, with_sku):
         newest = select(authorizations.c.ra).where(*waiting, wanted).order_by(authorizations.c.created_at.desc()).limit(limit)
         chosen += [str(row[0]) for row in connection.execute(newest)]
     statement = select(authorizations).where(authorizations.c.ra.in_(chosen)).order_by(authorizations.c.created_at.desc())
@@ -278,11 +279,14 @@ def _named_by(texts: Sequence[str]) -> Any:
     written = [text.strip() for text in texts if text.strip("# ")]
     plain = [squeeze(text) for text in written]
     orders = [name for text in written for name in (text, f"#{text.lstrip('#')}")]
-    tracked = select(tracking_numbers.c.ra).where(tracking_numbers.c.number.in_(written))
-    ordered = select(returns.c.rma).where(returns.c.order_name.in_(orders))
     rmas = [*written, *plain, *(digits for text in plain for digits in re.findall(r"[0-9]{3,}", text))]
-    named = (authorizations.c.ra.in_(written), func.upper(authorizations.c.ra).in_(plain), authorizations.c.rma.in_(rmas))
-    return or_(*named, authorizations.c.ra.in_(tracked), authorizations.c.rma.in_(ordered))
+    ordered = select(authorizations.c.ra).join(returns, returns.c.rma == authorizations.c.rma).where(returns.c.order_name.in_(orders))
+    return union(
+        select(tracking_numbers.c.ra).where(tracking_numbers.c.number.in_(written)),
+        *(select(authorizations.c.ra).where(wanted) for wanted in (authorizations.c.ra.in_(written), func.upper(authorizations.c.ra).in_(plain))),
+        select(authorizations.c.ra).where(authorizations.c.rma.in_(rmas)),
+        ordered,
+    )
 
 
 def every_authorization(connection: Connection) -> list[HeldAuthorization]:

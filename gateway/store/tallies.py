@@ -190,12 +190,18 @@ def reasons_decided(connection: Connection, start: datetime | None, end: datetim
     return database.rows(connection, select(*columns).where(*between(decisions.c.decided_at, start, end)).order_by(decisions.c.rma))
 
 
-def files_by_day(connection: Connection, start: datetime | None, end: datetime | None, *, partner: str | None = None) -> Rows:
+def files_by_day(connection: Connection, start: datetime | None, end: datetime | None) -> Rows:
     """Files that came in a period, counted by day (UTC), partner and outcome: from the index alone."""
     day = func.substr(files.c.arrived_at, 1, len("2026-01-01")).label("day")
-    wanted = [files.c.direction == "in", *between(files.c.arrived_at, start, end)] + ([files.c.partner == partner] if partner else [])
+    wanted = [files.c.direction == "in", *between(files.c.arrived_at, start, end)]
     columns = (day, files.c.partner, files.c.outcome)
     return database.rows(connection, select(*columns, func.count().label("count")).where(*wanted).group_by(*columns))
+
+
+def files_by_outcome(connection: Connection, partner: str, start: datetime, end: datetime) -> dict[str, int]:
+    """A partner's inbound files of a period by outcome: a stretch of one index."""
+    wanted = (files.c.partner == partner, files.c.direction == "in", *between(files.c.arrived_at, start, end))
+    return {word: n for word, n in connection.execute(select(files.c.outcome, func.count()).where(*wanted).group_by(files.c.outcome))}
 
 
 def receipts_arrived(connection: Connection, start: datetime | None, end: datetime | None) -> Rows:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -47,17 +48,18 @@ def find_weeks(connection: Connection, start: datetime | None, end: datetime | N
     return [{name: _plain(name, record.get(name)) for name in COLUMNS} for record in joined.to_dict(orient="records")]
 
 
-def count_files(
-    connection: Connection, start: datetime | None, end: datetime | None, *, partner: str | None = None
-) -> dict[tuple[str, str], Counter[str]]:
+def count_files(connection: Connection, start: datetime | None, end: datetime | None) -> dict[tuple[str, str], Counter[str]]:
     """By week and partner: `files` that came, `bad` and `duplicate` ones among them."""
     found: dict[tuple[str, str], Counter[str]] = {}
-    for row in tallies.files_by_day(connection, start, end, partner=partner):
+    for row in tallies.files_by_day(connection, start, end):
         mine = found.setdefault((week_of(date.fromisoformat(row["day"])), row["partner"]), Counter())
-        mine["files"] += row["count"]
-        mine["bad"] += row["count"] if row["outcome"] in BAD_OUTCOMES else 0
-        mine["duplicate"] += row["count"] if row["outcome"] == "duplicate" else 0
+        mine.update(_judged({row["outcome"]: row["count"]}))
     return found
+
+
+def _judged(outcomes: Mapping[str, int]) -> Counter[str]:
+    bad = sum(n for word, n in outcomes.items() if word in BAD_OUTCOMES)
+    return Counter(files=sum(outcomes.values()), bad=bad, duplicate=outcomes.get("duplicate", 0))
 
 
 def week_of(day: date) -> str:
@@ -71,10 +73,10 @@ def list_recent(connection: Connection, partner: str, *, now: datetime) -> list[
     today = now.astimezone(UTC).date()
     monday = today - timedelta(days=today.weekday())
     mondays = [monday - timedelta(weeks=back) for back in range(WEEKS)]
-    counted = count_files(connection, datetime.combine(mondays[-1], time(), UTC), None, partner=partner)
     rows = []
     for first in mondays:
-        mine = counted.get((week_of(first), partner), Counter[str]())
+        start = datetime.combine(first, time(), UTC)
+        mine = _judged(tallies.files_by_outcome(connection, partner, start, start + timedelta(weeks=1)))
         rate = f"{100 * mine['bad'] / mine['files']:.1f} %" if mine["files"] else "–"
         rows.append({"week": week_of(first), "from": first, "to": first + timedelta(days=6), "rate": rate} | {n: mine[n] for n in COUNTED})
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from flask import Response, jsonify, request
 
@@ -33,7 +34,7 @@ def one(visit: Visit, report: str) -> Answer:
     if form in ("csv", "xlsx", "json"):
         return _kept(found, form)
     rows = [[sheets.to_text(found, column, row.get(column)) for column in found.columns] for row in found.rows[:SHOWN]]
-    numbers = {c for c in found.columns if c in found.money or any(isinstance(row.get(c), int) for row in found.rows[:1])}
+    numbers = {c for c in found.columns if c in found.money or any(isinstance(row.get(c), (int, float, Decimal)) for row in found.rows[:SHOWN])}
     return visit.show("report.html", report=found, rows=rows, numbers=numbers, total=len(found.rows), chosen=chosen)
 
 

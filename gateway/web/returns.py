@@ -76,7 +76,7 @@ def bundle(visit: Visit, number: str) -> Answer:
     """The whole case as one archive to hand on; personal data is masked."""
     with visit.desk.reading() as connection:
         rma = cases.rma_of(connection, number)
-        content = bundles.bundle(connection, rma, visit.desk.ctx.folders)
+        content = bundles.bundle(connection, rma, visit.desk.ctx.folders, visit.desk.ctx.profiles)
     answer = Response(content, mimetype="application/zip")
     answer.headers["Content-Disposition"] = f'attachment; filename="{rma}.zip"'
     return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web import acting, bulk, files, money, reports, returns, running, today, work
+from gateway.web import acting, bulk, files, money, parcels, reports, returns, running, today, work
 from gateway.web.guard import ACT, ADMINISTER, MONEY, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -25,8 +25,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/desk/<int:task_id>", work.change, ACT, "POST"),
     Route("/desk/bulk", work.ask_bulk, ACT, "POST"),
     Route("/desk/bulk/do", work.do_bulk, ACT, "POST"),
-    Route("/parcels", work.parcels),
-    Route("/parcels/<int:receipt_id>/attach", work.attach, ACT, "POST"),
+    Route("/parcels", parcels.listed),
+    Route("/parcels/<int:receipt_id>/attach", parcels.attach, ACT, "POST"),
+    Route("/parcels/bulk", parcels.ask_many, ACT, "POST"),
+    Route("/parcels/bulk/do", parcels.attach_many, ACT, "POST"),
     Route("/aging", work.aging),
     Route("/files", files.listed),
     Route("/files/drop", files.drop, ACT, "POST"),

@@ -1,4 +1,4 @@
-"""The work list, unknown parcels and what grows old."""
+"""The work list and what grows old."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from flask import request
 
 from gateway.errors import GatewayError, PermanentError
 from gateway.jobs import actions, desk
-from gateway.store import listing, returns
+from gateway.store import listing
 from gateway.views import desk as views
 from gateway.web.guard import Answer, Visit
-from gateway.web.returns import more_of
 
 RETRIED = ("failed step", "in doubt")
 
@@ -68,22 +67,6 @@ def _chosen(visit: Visit) -> list[dict[str, object]]:
     with visit.desk.reading() as connection:
         found = [listing.load_task(connection, number) for number in numbers]
     return [task for task in found if task and task["open"]]
-
-
-def parcels(visit: Visit) -> Answer:
-    """Parcels whose return is not known, each with the ones that may be meant and why."""
-    with visit.desk.reading() as connection:
-        page = listing.list_waiting_receipts(connection, after=request.args.get("after", ""))
-        held = [found for found in (returns.load_receipt(connection, row["id"]) for row in page.rows) if found]
-    shown = [(receipt, actions.candidates(visit.desk.ctx, receipt_id=receipt.id)) for receipt in held]
-    return visit.show("parcels.html", parcels=shown, more=more_of(page.after))
-
-
-def attach(visit: Visit, receipt_id: int) -> Answer:
-    """Bring a parcel to a return."""
-    ra = request.form.get("ra", "").strip()
-    actions.attach(visit.desk.ctx, receipt_id=receipt_id, ra=ra, actor=visit.user)
-    return visit.back("/parcels", f"The parcel belongs to {ra} now and follows the normal path.")
 
 
 def aging(visit: Visit) -> Answer:

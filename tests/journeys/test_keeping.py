@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from gateway.cli.main import cli
 from gateway.jobs import keeping
+from gateway.mapping.profile_parts import ReadCsvReceipt
 from gateway.simulator.partner import make_944
 from gateway.store import database, events, returns
 from gateway.store import keeping as store
@@ -184,7 +185,7 @@ def test_a_bundle_has_everything_masked_and_is_the_same_every_time(stage: Stage)
     write_about_jane(stage)
     tracking = stage.ra("RA77000001").document.tracking_numbers[0]
     with database.reading(stage.ctx.engine) as connection:
-        first, again = (bundles.bundle(connection, "77000001", stage.ctx.folders) for _ in range(2))
+        first, again = (bundles.bundle(connection, "77000001", stage.ctx.folders, stage.ctx.profiles) for _ in range(2))
     assert first == again
     parts = unpack(first)
     assert {"README.txt", "why.txt", "timeline.txt", "story.json", "calls.json"} <= set(parts)
@@ -201,6 +202,30 @@ def test_names_and_addresses_inside_documents_are_written_over_in_place() -> Non
     content = isa + b"N1*SF*RETURNING CUSTOMER~N3*12 ELM STREET~N4*AKRON*OH*44301~W07*2*EA~"
     masked = bundles.mask_document(content, [])
     assert masked == isa + b"N1*SF*RETURNING CUSTOMER~N3*XX XXX XXXXXX~N4*XXXXX*XX*XXXXX~W07*2*EA~"
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_of_a_delimited_file_only_the_columns_stay_that_the_profile_knows(mark: str) -> None:
+    written = f'{mark}RA Number,Customer,SKU,Qty,Note\r\nRA1,"Doe, ""JJ"" Jane",TEE-1,2,call Zoë 555-1234\r\n"RA2",Bo,CAP,1,\r\n'.encode()
+    masked = bundles.mask_columns(written, ReadCsvReceipt(conditions={"ok": "good"}, numbered_as="{ra}"))
+    lines = masked.decode().splitlines()
+    assert lines[0] == f"{mark}RA Number,Customer,SKU,Qty,Note"
+    assert lines[1] == 'RA1,"XXX, ""XX"" XXXX",TEE-1,2,XXXX XXXX XXX-XXXX'
+    assert lines[2] == '"RA2",XX,CAP,1,'
+    assert len(masked) == len(written)
+
+
+def test_a_delimited_file_with_kinds_of_rows_keeps_the_places_that_the_profile_knows() -> None:
+    rules = ReadCsvReceipt(
+        header=False,
+        record_column=1,
+        records={"D": "line", "H": "header"},
+        columns={"sku": (2,), "quantity": (3,), "note": (4,)},
+        numbered_as="{ra}",
+        conditions={"ok": "good"},
+        header_columns={"ra": 2},
+    )
+    assert bundles.mask_columns(b"H,RA1,7,JANE\nD,TEE,2,AKRON\n", rules) == b"H,RA1,7,XXXX\nD,TEE,2,XXXXX\n"
 
 
 def command(stage: Stage, *arguments: str) -> Any:

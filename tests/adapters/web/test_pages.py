@@ -34,7 +34,7 @@ def test_a043_a_refund_seen_again_is_information_and_no_error(world: Stage, visi
 
 def test_a120_the_timeline_is_on_the_page_in_order(visit: SignIn) -> None:
     page = text_of(visit("vera").get("/returns/77000001").text.split('id="timeline"')[1])
-    steps_ = ["Created in Loop", "RA77000001 made", "note in Loop", "856 sent", "Receipt WR5501", "received in full", "Process requested"]
+    steps_ = ["Created in Loop", "RA77000001 made", "Note in Loop", "856 sent", "Receipt WR5501", "received in full", "Process requested"]
     steps_ += ["Closed in Loop", "Refund 6100001 imported", "Stock:", "Credit invoice CI-6100001", "Exported to Shopify"]
     places = [page.find(step) for step in steps_]
     assert -1 not in places, dict(zip(steps_, places, strict=True))
@@ -105,6 +105,21 @@ def test_bulk_shows_the_count_first_then_each_result(filled: Stage, sign_in: Sig
     assert len(filled.tasks()) == 2
     assert "2 of 2 done" in text_of(client.post("/desk/bulk/do", data=data).text)
     assert filled.tasks() == []
+
+
+def test_many_parcels_are_attached_with_the_count_first_and_each_result(filled: Stage, sign_in: SignIn) -> None:
+    filled.receive("", [("DRS-RED-6", 1)], receipt_no="WR9998")
+    client = sign_in("otto")
+    assert client.get("/parcels").text.count('name="parcel"') == 2
+    waiting = {held.document.receipt_no: held.id for held in filled.receipts() if held.state == "unmatched"}
+    data = {"form_key": form_key(client), "parcel": [f"{waiting['WR9999']} RA77000002", f"{waiting['WR9998']} RA404", "x RA77000002"]}
+    assert "Attach: 2 parcels" in text_of(client.post("/parcels/bulk", data=data).text)
+    assert {held.state for held in filled.receipts() if held.id in waiting.values()} == {"unmatched"}, "asking attaches nothing"
+    done = text_of(client.post("/parcels/bulk/do", data=data).text)
+    assert "1 of 2 done" in done
+    assert "RA404 is not in the book" in done
+    assert "1 of 2" not in text_of(client.post("/parcels/bulk/do", data=data).text), "what is attached is not attached again"
+    assert [held.ra for held in filled.receipts() if held.id in waiting.values()] == ["RA77000002", None]
 
 
 def test_many_ras_are_held_and_released_with_the_count_first(filled: Stage, sign_in: SignIn) -> None:
