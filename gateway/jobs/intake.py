@@ -254,7 +254,7 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M %Z}",
         "problems": [asdict(p) for p in [*reading.problems, *reading.held]],
         "closing": closings[outcome],
-        "details": reading.details[:200],
+        "details": reading.details,
     }
     return outbound.words(ctx.template("side.txt.j2"), facts)
 

@@ -35,6 +35,9 @@ class Problem:
         return cls(document=document, message=finding.message + value, where=finding.where(), remedy=finding.remedy)
 
 
+MOST_DETAILS = 200  # a file of 100,000 documents may have a finding in each; the side file shows no more
+
+
 @dataclass(slots=True)
 class Reading:
     """What reading a file comes to."""
@@ -57,6 +60,11 @@ class Reading:
     def counts(self) -> tuple[int, int]:
         """How much was applied and found again so far."""
         return self.applied, len(self.duplicates)
+
+    def detail(self, text: str) -> None:
+        """Keep a technical detail for the side file, as long as it has room."""
+        if len(self.details) < MOST_DETAILS:
+            self.details.append(text)
 
     def go_back(self, counts: tuple[int, int]) -> None:
         """Forget what was undone since."""

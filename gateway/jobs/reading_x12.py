@@ -84,7 +84,7 @@ def _take_set(ctx: Context, connection: Connection, reading: Reading, document: 
     if not document.accepted:
         return acknowledge.SetResult(document.set_id, document.control, document.findings, _reference(document)), False
     read = readers.X12_RECEIPTS[document.set_id] if document.set_id in reading.profile.receive.x12 else None
-    good, findings = True, list(document.findings)
+    good, findings = True, tuple(document.findings)
     if read:
         good = _take_receipt(ctx, connection, reading, read(document, profile=reading.profile, catalogue=ctx.places.catalogue), document)
     elif document.set_id in ACKNOWLEDGEMENTS:
@@ -99,10 +99,10 @@ def _take_set(ctx: Context, connection: Connection, reading: Reading, document: 
         reading.remarks.append(f"{name}: documents of type {document.set_id} are not used from {reading.profile.partner}; kept in the archive")
         reading.applied += 1
     else:
-        findings.append(_not_known(document, reading.profile))
+        findings = (*findings, _not_known(document, reading.profile))
         reading.problems.append(Problem.of(findings[-1], name))
         good = False
-    return acknowledge.SetResult(document.set_id, document.control, findings, _reference(document)), good
+    return acknowledge.SetResult(document.set_id, document.control, findings, _reference(document) if findings else None), good
 
 
 def _reference(document: x12.TransactionSet) -> tuple[str, str] | None:
