@@ -66,6 +66,11 @@ class Reading:
         if len(self.details) < MOST_DETAILS:
             self.details.append(text)
 
+    def remark(self, text: str) -> None:
+        """Keep a remark on one of many documents, as long as there is room; what is said of the document stands in its events."""
+        if len(self.remarks) < MOST_DETAILS:
+            self.remarks.append(text)
+
     def go_back(self, counts: tuple[int, int]) -> None:
         """Forget what was undone since."""
         self.applied = counts[0]

@@ -155,7 +155,7 @@ def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt
 def _unmatched(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, reason: str) -> None:
     text = f"Receipt {receipt.receipt_no} from {receipt.partner}" + (f" for {receipt.ra_reference}" if receipt.ra_reference else "") + f": {reason}"
     events.note(connection, "receipt.unmatched", text, at=ctx.now(), file_id=reading.file.id, partner=receipt.partner)
-    reading.remarks.append(text)
+    reading.remark(text)
     if not receipt.ra_reference:
         ask_for_match(ctx, connection, receipt, text)
 
