@@ -37,7 +37,8 @@ def show(visit: Visit) -> Answer:
     drawn = [
         (title, charts.bars(title, [charts.Bar(label=f"{day:%d %b}", value=count) for day, count in days[what]])) for what, title in CHARTS.items()
     ]
-    return visit.show("today.html", health=health, drawn=drawn, troubles=_troubles(kinds, health["alerts"]), **facts)
+    unwell = [part for part in desk.figure("parts", lambda: desk.status()["parts"]) if not part["well"]]
+    return visit.show("today.html", health=health, unwell=unwell, drawn=drawn, troubles=_troubles(kinds, health["alerts"]), **facts)
 
 
 def _troubles(kinds: dict[str, int], alerts: list[dict[str, object]]) -> str:

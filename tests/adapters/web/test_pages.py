@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 
 from sqlalchemy import event
 
@@ -63,6 +64,13 @@ def test_what_the_carrier_delivered_and_nobody_reports_is_on_the_aging_page(peop
     page = text_of(sign_in("vera").get("/aging").text)
     assert "not received: 1 after 3 working days" in page
     assert "RA77000001 amber ATLAS" in page
+
+
+def test_today_names_a_part_that_is_not_well_and_only_then(peopled: Stage, sign_in: SignIn, visit: SignIn) -> None:
+    assert "Parts not well" not in visit("vera").get("/").text
+    shutil.rmtree(peopled.folder / "inbox" / "ATLAS")
+    page = text_of(sign_in("vera").get("/").text)
+    assert re.search(r"Parts not well folders ATLAS: ATLAS: the folder \S+ is not there", page)
 
 
 def test_a140_the_page_says_why_it_was_flagged(world: Stage, visit: SignIn) -> None:
