@@ -74,11 +74,12 @@ def _after_action(ctx: Context, effect: Effect) -> Look:
     trace = _trace_of(ctx, effect, found)
     if trace:
         return Look(sight=Sight.HAPPENED, words=trace)
-    if database.instant(found.updated_at) == effect.evidence.get("updated_at"):
-        return Look(sight=Sight.NOT_HAPPENED, words=f"the return is {found.state} and untouched since before the call")
     if effect.kind == "loop.flag" and found.state in ("closed", "cancelled"):  # a flag asks a person to decide, and somebody has
         words = f"the call had no answer, and somebody has {found.state} the return since, with or without the flag"
         return Look(sight=Sight.CANNOT, words=words)
+    before = (effect.evidence.get("state"), effect.evidence.get("updated_at"))
+    if (found.state, database.instant(found.updated_at)) == before:  # the time is in whole seconds and alone proves nothing
+        return Look(sight=Sight.NOT_HAPPENED, words=f"the return is {found.state} and untouched since before the call")
     words = f"the return is {found.state} in Loop and was changed at {database.instant(found.updated_at)}, after the call"
     return Look(sight=Sight.UNKNOWN, words=words)
 
