@@ -10,6 +10,7 @@ from gateway.jobs.loop import retry_held
 from gateway.store import audit, database, events, files, returns, workqueue
 
 SETTINGS = "settings.version"
+LATE_AT_ONCE = 500  # receipts of a partner in one transaction; the rest follows at the next run
 
 
 def upkeep(ctx: Context) -> Tally:
@@ -82,16 +83,13 @@ def _repeat_alerts(ctx: Context) -> None:
 
 def _late_matches(ctx: Context, tally: Tally) -> None:
     """A receipt that waits too long for its RA becomes a task (A-077)."""
-    with database.writing(ctx.engine) as connection:
-        for held in returns.waiting_receipts(connection):
-            profile = ctx.profiles.get(held.document.partner)
-            if profile is None or held.state != "waiting" or held.arrived_at is None:
-                continue
-            if ctx.now() - held.arrived_at < timedelta(hours=profile.receive.wait_for_ra_hours):
-                continue
-            tally.done += 1
-            returns.set_receipt(
-                connection, held.id, state="unmatched", reason=f"no RA {held.document.ra_reference} after {profile.receive.wait_for_ra_hours:g} h"
-            )
-            text = f"Receipt {held.document.receipt_no} from {profile.partner} names {held.document.ra_reference}, which is not known"
-            receipts.ask_for_match(ctx, connection, held.document, text)
+    for profile in ctx.profiles.values():
+        before = ctx.now() - timedelta(hours=profile.receive.wait_for_ra_hours)
+        with database.writing(ctx.engine) as connection:
+            for held in returns.overdue_receipts(connection, partner=profile.partner, before=before, limit=LATE_AT_ONCE):
+                tally.done += 1
+                returns.set_receipt(
+                    connection, held.id, state="unmatched", reason=f"no RA {held.document.ra_reference} after {profile.receive.wait_for_ra_hours:g} h"
+                )
+                text = f"Receipt {held.document.receipt_no} from {profile.partner} names {held.document.ra_reference}, which is not known"
+                receipts.ask_for_match(ctx, connection, held.document, text)

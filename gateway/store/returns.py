@@ -435,6 +435,13 @@ def waiting_receipts(connection: Connection, *, naming: str = "") -> list[HeldRe
     return list_receipts(connection, receipts.c.state.in_(["waiting", "unmatched"]), *mentions)
 
 
+def overdue_receipts(connection: Connection, *, partner: str, before: datetime, limit: int) -> list[HeldReceipt]:
+    """A partner's receipts that have waited for their RA since before an instant, longest first."""
+    late = (receipts.c.state == "waiting", receipts.c.partner == partner, receipts.c.arrived_at <= database.instant(before))
+    found = connection.execute(select(receipts).where(*late).order_by(receipts.c.id).limit(limit)).mappings()
+    return [_held_receipt(dict(row)) for row in found]
+
+
 def live_receipts(connection: Connection, *, partner: str) -> list[HeldReceipt]:
     """A partner's receipts that count or may count."""
     return list_receipts(connection, receipts.c.partner == partner, receipts.c.state.in_(["applied", "waiting", "unmatched"]))
