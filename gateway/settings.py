@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gateway.mapping.calendars import known_zone
 from gateway.mapping.policy_part import PolicyPart
 
 
@@ -42,11 +42,7 @@ class MerchantPart(_Part):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as fault:
-            raise ValueError(f'{value!r} is no time zone; write one like "America/New_York"') from fault
-        return value
+        return known_zone(value)
 
     @field_validator("ra_pattern")
     @classmethod

@@ -358,10 +358,6 @@ class PartnerFolders:
         inside = self.processing / place
         return inside if "/" not in place and inside.exists() else self.archive_root.parent / place
 
-    def in_processing(self, place: str) -> bool:
-        """Whether a claimed file still waits in `processing/`."""
-        return "/" not in place and (self.processing / place).exists()
-
     def plan(self, area: str, *, name: str, at: datetime) -> str:
         """Where a handled file shall go: `archive` (by day), `error` or `quarantine`."""
         home = {"archive": self.archive_root / f"{at:%Y/%m/%d}" / self.partner, "error": self.error, "quarantine": self.quarantine}[area]

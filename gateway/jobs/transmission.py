@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from gateway.domain import lifecycle
 from gateway.domain.documents import Authorization
 from gateway.domain.lifecycle import RaState
-from gateway.errors import HeldError
 from gateway.folders import NameTakenError
 from gateway.jobs.answers import control_text, take_controls
 from gateway.jobs.context import Context, Tally
@@ -30,10 +29,6 @@ from gateway.store.returns import HeldAuthorization
 WRITERS: dict[str, Callable[..., bytes]] = {"x12": outbound.to_x12, "edifact": outbound_edifact.to_edifact, "flat": outbound_flat.to_flat}
 CANCELLED, REPLACED = "cancel", "replaced"  # why a document takes an RA back: for good, or for a new version that follows (R-051)
 WAITS_FOR_OTHERS = ("the return is in review", "held by ")
-
-
-class PausedPartnerError(HeldError):
-    """The partner is paused; its documents wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,15 @@ from gateway.domain.calendar import WEEKDAYS, Calendar
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
+def known_zone(value: str) -> str:
+    """A time zone's name as it is; ValueError with an example when there is none of that name."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as fault:
+        raise ValueError(f'{value!r} is no time zone; write one like "America/New_York"') from fault
+    return value
+
+
 class CalendarPart(BaseModel):
     """A partner's business calendar; nothing said means that every hour of every day counts."""
 
@@ -28,11 +37,7 @@ class CalendarPart(BaseModel):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as fault:
-            raise ValueError(f'{value!r} is no time zone; write one like "America/New_York"') from fault
-        return value
+        return known_zone(value)
 
     @field_validator("hours")
     @classmethod

@@ -387,22 +387,6 @@ def settlements(invoice: dict[str, Any]) -> list[Settlement]:
     return [Settlement(kind=s["kind"], amount=Decimal(s["amount"]), detail=s["detail"]) for s in json.loads(invoice["settlements"])]
 
 
-def returns_with_stock(connection: Connection) -> list[str]:
-    """The RMAs for which stock was posted."""
-    return [str(r[0]) for r in connection.execute(select(stock_ledger.c.rma).where(stock_ledger.c.rma.is_not(None)).distinct())]
-
-
-def credited_for(connection: Connection, rma: str) -> dict[str, int]:
-    """Units credited by the refunds of a return, by SKU."""
-    statement = (
-        select(refund_lines.c.sku, func.sum(refund_lines.c.imported))
-        .join(refunds, refunds.c.refund_id == refund_lines.c.refund_id)
-        .where(refunds.c.rma == rma, refunds.c.status == "imported")
-        .group_by(refund_lines.c.sku)
-    )
-    return {sku: int(total) for sku, total in connection.execute(statement)}
-
-
 def list_invoices(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Credit invoices that meet the criteria."""
     return database.rows(connection, select(credit_invoices).where(*criteria).order_by(credit_invoices.c.number))

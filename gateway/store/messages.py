@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from gateway.domain.telling import Cause, Told
 from gateway.store import database, workqueue
@@ -79,11 +79,6 @@ def send_again(connection: Connection, message_id: int, *, at: datetime) -> bool
 def list_messages(connection: Connection, *criteria: Any) -> list[dict[str, Any]]:
     """Messages that meet the criteria, oldest first."""
     return database.rows(connection, select(messages).where(*criteria).order_by(messages.c.id))
-
-
-def count_waiting(connection: Connection) -> int:
-    """How many messages have not left yet."""
-    return int(connection.execute(select(func.count()).select_from(messages).where(messages.c.state.in_(["pending", "sending"]))).scalar_one())
 
 
 def told(connection: Connection) -> list[Told]:

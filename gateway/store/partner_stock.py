@@ -65,11 +65,6 @@ def save_comparison(
     return number
 
 
-def list_comparisons(connection: Connection) -> list[dict[str, Any]]:
-    """Every comparison, oldest first."""
-    return database.rows(connection, select(stock_comparisons).order_by(stock_comparisons.c.id))
-
-
 def list_differences(connection: Connection, *, comparison_id: int | None = None) -> list[dict[str, Any]]:
     """The differences of a comparison, or all, each with its report."""
     joined = select(

@@ -20,7 +20,7 @@ from gateway.domain.lifecycle import ENDED, WAITING_FOR_GOODS, RaState, step
 from gateway.domain.matching import squeeze
 from gateway.domain.receiving import Decision, Standing
 from gateway.store import database, documents, keeping
-from gateway.store.schema import authorization_lines, authorizations, decisions, receipts, returns, tracking_numbers
+from gateway.store.schema import IS_WAITING, authorization_lines, authorizations, decisions, receipts, returns, tracking_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -429,10 +429,10 @@ def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) 
     return [_held_receipt(dict(row)) for row in found]
 
 
-def waiting_receipts(connection: Connection, *, naming: str = "") -> list[HeldReceipt]:
-    """Receipts whose RA is not known yet: all, or those that mention a number."""
-    mentions = [func.upper(receipts.c.document).contains(naming.upper(), autoescape=True)] if naming else []
-    return list_receipts(connection, receipts.c.state.in_(["waiting", "unmatched"]), *mentions)
+def waiting_receipts(connection: Connection, *, naming: str) -> list[HeldReceipt]:
+    """Receipts whose RA is not known yet and that mention a number."""
+    mentions = func.upper(receipts.c.document).contains(naming.upper(), autoescape=True)
+    return list_receipts(connection, IS_WAITING, mentions)
 
 
 def overdue_receipts(connection: Connection, *, partner: str, before: datetime, limit: int) -> list[HeldReceipt]:

@@ -137,12 +137,6 @@ def renew_all(connection: Connection, *, owner_prefix: str, now: datetime, lease
     return connection.execute(update(queue).where(queue.c.id.in_(mine)).values(lease_until=until, due_at=until)).rowcount
 
 
-def has_leased(connection: Connection, *, owner_prefix: str) -> bool:
-    """Whether a process has work leased."""
-    leased = select(queue.c.id).where(queue.c.state == "leased", queue.c.owner.startswith(owner_prefix, autoescape=True))
-    return connection.execute(leased.limit(1)).first() is not None
-
-
 def release_all(connection: Connection, *, owner_prefix: str, now: datetime, but: Collection[str] = ()) -> None:
     """Give back every lease of a process that is gone (its lock proves that it is), but not of those that live."""
     others = [not_(queue.c.owner.startswith(owner, autoescape=True)) for owner in but]

@@ -13,20 +13,10 @@ from gateway.daemon import lock
 from gateway.folders import durable
 from gateway.simulator.world import open_known_return
 from gateway.views import health
+from tests.adapters.test_machines import PERIODS
 from tests.adapters.test_service import running, until
 from tests.journeys.steps import the_944
 from tests.stage import Stage
-
-PERIODS = """
-[periods]
-refunds_lag = -5.0
-doubt_settle = 3.0
-confirm_process = 0.5
-first_retry = 0.5
-import_returns = 1.0
-export_receipts = 1.0
-scan = 0.5
-"""
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_a085_an_attached_receipt_leads_to_one_process_call(stage: Stage) -> Non
     stage.drop("ATLAS", "blind.edi", make_944("", [("HOOD-GRY-M", 1)], receipt_no="WR9", tracking=tracking, final=True))
     assert [t["kind"] for t in stage.tasks()] == ["unmatched receipt"]
     with database.reading(stage.ctx.engine) as connection:
-        (waiting,) = returns.waiting_receipts(connection)
+        (waiting,) = returns.waiting_receipts(connection, naming=tracking)
     best = stage.candidates(waiting.id)[0]
     assert best.rma == "77000004"
     assert f"tracking number {tracking} is the same" in best.evidence
