@@ -23,7 +23,7 @@ from gateway.simulator.clock import SimClock
 from gateway.simulator.partner import Partner, make_944
 from gateway.simulator.server import Simulator
 from gateway.simulator.world import World, harbor_and_pine
-from gateway.store import database, effects, events, files, ledger, returns
+from gateway.store import database, effects, events, files, ledger, received, returns
 from gateway.views import aging, cases
 from gateway.worker import Worker, run_job
 
@@ -215,7 +215,7 @@ class Stage:
     def candidates(self, receipt_id: int) -> list[matching.Candidate]:
         """The RAs an unmatched receipt may belong to, best first."""
         with database.reading(self.ctx.engine) as connection:
-            held = returns.load_receipt(connection, receipt_id)
+            held = received.load_receipt(connection, receipt_id)
             assert held is not None
             return receipts.propose(connection, held.document, now=self.ctx.now())
 
@@ -280,10 +280,10 @@ class Stage:
         """The note that lies beside a file that could not be used."""
         return (self.folder / "var" / area / partner / f"{name}.txt").read_text(encoding="utf-8")
 
-    def receipts(self) -> list[returns.HeldReceipt]:
+    def receipts(self) -> list[received.HeldReceipt]:
         """Every receipt."""
         with database.reading(self.ctx.engine) as connection:
-            return returns.list_receipts(connection)
+            return received.list_receipts(connection)
 
     def runs(self) -> list[dict[str, Any]]:
         """Recorded runs of jobs."""

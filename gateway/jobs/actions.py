@@ -23,7 +23,7 @@ from gateway.jobs import intake, receipts
 from gateway.jobs.context import Context
 from gateway.jobs.decisions import decide_within
 from gateway.jobs.reading import Reading, StopFileError
-from gateway.store import database, effects, events, files, messages, returns, workqueue
+from gateway.store import database, effects, events, files, messages, received, returns, workqueue
 from gateway.store.files import File
 
 
@@ -84,7 +84,7 @@ def _try(ctx: Context, *, row: dict[str, Any] | None, file_id: int | None) -> Pr
 
 
 def _prospect(ctx: Context, connection: Connection, file: File) -> Prospect:
-    last_effect, last_receipt, last_file = effects.last_effect(connection), returns.last_receipt(connection), files.last_file(connection)
+    last_effect, last_receipt, last_file = effects.last_effect(connection), received.last_receipt(connection), files.last_file(connection)
     try:
         reading = intake.read_file(ctx, connection, file)
         outcome = intake.outcome_of(reading)
@@ -95,7 +95,7 @@ def _prospect(ctx: Context, connection: Connection, file: File) -> Prospect:
     told = tuple(
         f"receipt {r.document.receipt_no} for {r.ra or r.document.ra_reference or 'no RA'}: "
         + ", ".join(f"{line.sku or line.stated} {line.good} good" + (f" {line.second} second" if line.second else "") for line in r.document.lines)
-        for r in returns.receipts_after(connection, last_receipt)
+        for r in received.receipts_after(connection, last_receipt)
     )
     caused = tuple(f"{e.kind} on {e.target}: {_brief(e.payload)}" for e in effects.list_effects(connection, after=last_effect))
     made = [row for row in files.unfinished(connection) if row.direction == "out" and row.state == "pending" and row.id > last_file]
@@ -214,7 +214,7 @@ def _await_again(ctx: Context, connection: Connection, file: File, actor: str) -
 def candidates(ctx: Context, *, receipt_id: int) -> list[matching.Candidate]:
     """The RAs a waiting receipt may belong to, best first, with evidence (R-094)."""
     with database.reading(ctx.engine) as connection:
-        held = returns.load_receipt(connection, receipt_id)
+        held = received.load_receipt(connection, receipt_id)
         if held is None or held.state not in ("waiting", "unmatched"):
             raise UnknownNumberError(f"receipt {receipt_id} is not waiting to be attached")
         return receipts.propose(connection, held.document, now=ctx.now())
@@ -223,13 +223,13 @@ def candidates(ctx: Context, *, receipt_id: int) -> list[matching.Candidate]:
 def attach(ctx: Context, *, receipt_id: int, ra: str, actor: str, reason: str = "") -> str:
     """Bring an unmatched receipt to an RA; from there it follows the normal path (R-094). `corrections.detach` undoes it."""
     with database.writing(ctx.engine) as connection:
-        held = returns.load_receipt(connection, receipt_id)
+        held = received.load_receipt(connection, receipt_id)
         target = returns.load_authorization(connection, ra)
         if held is None or held.state not in ("waiting", "unmatched"):
             raise UnknownNumberError(f"receipt {receipt_id} is not waiting to be attached")
         if target is None:
             raise UnknownNumberError(f"{ra} is not in the book")
-        returns.set_receipt(connection, receipt_id, state="applied", ra=ra, reason=f"attached by {actor}")
+        received.set_receipt(connection, receipt_id, state="applied", ra=ra, reason=f"attached by {actor}")
         said = f"receipt {held.document.receipt_no} attached to {ra}" + _because(reason)
         events.note(connection, "receipt.attached", said, at=ctx.now(), rma=target.document.rma, ra=ra, file_id=held.file_id, actor=actor)
         subject = f"{held.document.partner} {held.document.receipt_no}"

@@ -10,7 +10,7 @@ from gateway.domain.lifecycle import RaState
 from gateway.errors import GatewayError, PermanentError
 from gateway.jobs import actions
 from gateway.jobs.context import Context
-from gateway.store import database, events, files, returns, searching
+from gateway.store import database, events, files, received, returns, searching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,5 +77,5 @@ def find_files(ctx: Context, *, ra: str | None, partner: str | None, start: date
         raise PermanentError("say which files: by number, by RA, by partner, or by a range of days")
     with database.reading(ctx.engine) as connection:
         if ra:
-            return sorted({held.file_id for held in returns.receipts_of(connection, ra) if held.file_id})
+            return sorted({held.file_id for held in received.receipts_of(connection, ra) if held.file_id})
         return files.received_between(connection, partner=partner, start=start, end=end)

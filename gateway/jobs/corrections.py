@@ -15,8 +15,8 @@ from gateway.domain.documents import Receipt, ReceiptLine
 from gateway.errors import PermanentError
 from gateway.jobs import receipts, recounting
 from gateway.jobs.context import Context
-from gateway.store import database, events, returns
-from gateway.store.returns import HeldReceipt
+from gateway.store import database, events, received, returns
+from gateway.store.received import HeldReceipt
 
 
 class NotCorrectableError(PermanentError):
@@ -61,7 +61,7 @@ def _correct(ctx: Context, receipt_id: int, enter: Callable[[HeldReceipt], Recei
             return f"would correct {said}"
         ra = held.ra or _earlier_ra(connection, held)
         for number in _to_reverse(connection, held, entered):
-            returns.set_receipt(connection, number, state="reversed", reason=f"corrected by {actor}: {reason}")
+            received.set_receipt(connection, number, state="reversed", reason=f"corrected by {actor}: {reason}")
         if entered and ra:
             _enter(ctx, connection, held, entered, ra)
         facts = {"before": _told(held.document), "after": _told(entered) if entered else "", "reason": reason, "receipt": receipt_id}
@@ -80,11 +80,11 @@ def _correct(ctx: Context, receipt_id: int, enter: Callable[[HeldReceipt], Recei
 def detach(ctx: Context, *, receipt_id: int, actor: str, reason: str) -> str:
     """Take a receipt off the RA it was brought to; it is unmatched again (the undo of `actions.attach`)."""
     with database.writing(ctx.engine) as connection:
-        held = returns.load_receipt(connection, receipt_id)
+        held = received.load_receipt(connection, receipt_id)
         if held is None or held.state != "applied" or not held.ra:
             raise NotCorrectableError(f"receipt {receipt_id} is on no RA; there is nothing to undo")
         words = f"taken off {held.ra} by {actor}" + (f": {reason}" if reason else "")
-        returns.unmatch_receipt(connection, receipt_id, reason=words)
+        received.unmatch_receipt(connection, receipt_id, reason=words)
         said = f"receipt {held.document.receipt_no} {words}"
         rma = _rma_of(connection, held.ra)
         events.note(connection, "receipt.detached", said, at=ctx.now(), rma=rma, ra=held.ra, file_id=held.file_id, actor=actor)
@@ -94,7 +94,7 @@ def detach(ctx: Context, *, receipt_id: int, actor: str, reason: str) -> str:
 
 
 def _correctable(connection: Connection, receipt_id: int) -> HeldReceipt:
-    held = returns.load_receipt(connection, receipt_id)
+    held = received.load_receipt(connection, receipt_id)
     if held is None:
         raise NotCorrectableError(f"receipt {receipt_id} is not in the book; `gateway export --kind receipts` lists them")
     if held.state == "reversed":
@@ -130,7 +130,7 @@ def _earlier_ra(connection: Connection, held: HeldReceipt) -> str | None:
 
 
 def _namesakes(connection: Connection, held: HeldReceipt) -> list[HeldReceipt]:
-    same = returns.receipts_numbered(connection, partner=held.document.partner, receipt_no=held.document.receipt_no)
+    same = received.receipts_numbered(connection, partner=held.document.partner, receipt_no=held.document.receipt_no)
     return [r for r in same if r.state == "applied" and r.document.ra_reference == held.document.ra_reference and r.id != held.id]
 
 
@@ -141,7 +141,7 @@ def _to_reverse(connection: Connection, held: HeldReceipt, entered: Receipt | No
 
 
 def _enter(ctx: Context, connection: Connection, held: HeldReceipt, entered: Receipt, ra: str) -> None:
-    returns.add_receipt(
+    received.add_receipt(
         connection,
         entered,
         content_key=receipts.content_key(entered, corrects=held.id),

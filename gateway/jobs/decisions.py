@@ -21,7 +21,7 @@ from gateway.errors import GatewayError
 from gateway.jobs import effecting, grading
 from gateway.jobs.context import Context, Tally
 from gateway.mapping import notes
-from gateway.store import database, effects, events, files, returns
+from gateway.store import database, effects, events, files, received, returns
 from gateway.store.returns import HeldAuthorization
 
 
@@ -97,7 +97,7 @@ def _not_yet(ctx: Context, connection: Connection, rma: Return, ras: Sequence[He
 
 def stand(connection: Connection, ra: HeldAuthorization) -> Standing:
     """Add up what came for an RA; one that a person closed waits for nothing more."""
-    standing = receiving.accumulate(ra.document, [r.document for r in returns.receipts_of(connection, ra.document.ra)])
+    standing = receiving.accumulate(ra.document, [r.document for r in received.receipts_of(connection, ra.document.ra)])
     standing = replace(standing, final=standing.final or ra.state == RaState.CLOSED)
     returns.save_standing(connection, standing)
     return standing
@@ -121,7 +121,7 @@ def _inputs(connection: Connection, ras: Sequence[HeldAuthorization], standings:
     units = {standing.ra: [standing.received, standing.expected] for standing in standings}
     found: list[dict[str, object]] = []
     for ra in ras:
-        for receipt in returns.receipts_of(connection, ra.document.ra):
+        for receipt in received.receipts_of(connection, ra.document.ra):
             file = files.load(connection, receipt.file_id) if receipt.file_id else None
             found.append(
                 {
@@ -177,7 +177,7 @@ def _ask_loop(ctx: Context, connection: Connection, rma: Return, ras: Sequence[H
 
 def receipt_facts(connection: Connection, ras: Sequence[HeldAuthorization], standings: Sequence[Standing]) -> dict[str, str]:
     """What every note about a receipt names: RA, receipt, warehouse and day."""
-    receipts = [r.document for ra in ras for r in returns.receipts_of(connection, ra.document.ra)]
+    receipts = [r.document for ra in ras for r in received.receipts_of(connection, ra.document.ra)]
     return {
         "ra": notes.numbers([ra.document.ra for ra in ras]),
         "receipts": notes.numbers([r.receipt_no for r in receipts]),

@@ -15,7 +15,7 @@ from gateway.domain import grading
 from gateway.domain.grading import GradedUnit, GradingRules
 from gateway.jobs import effecting
 from gateway.jobs.context import Context
-from gateway.store import events, returns
+from gateway.store import events, received
 from gateway.store.returns import HeldAuthorization
 
 MOST_UNITS = 30
@@ -29,7 +29,7 @@ def tell_grades(ctx: Context, connection: Connection, rma: str, ras: Sequence[He
             continue
         part = profile.grading
         rules = GradingRules(grades=part.grades, dispositions=part.dispositions, processor=part.processor)
-        receipts = [r.document for r in returns.receipts_of(connection, held.document.ra)]
+        receipts = [r.document for r in received.receipts_of(connection, held.document.ra)]
         found = grading.grade(held.document, receipts, rules)
         for word in found.unknown:
             text = f"{profile.partner} grades with {word!r} (receipt for {held.document.ra}), which has no meaning in its profile; Loop was not told"

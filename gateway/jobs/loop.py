@@ -20,7 +20,7 @@ from gateway.domain.lifecycle import RaState
 from gateway.jobs import effecting, loop_effects
 from gateway.jobs.context import Context, Tally
 from gateway.mapping import notes
-from gateway.store import database, events, files, returns, workqueue
+from gateway.store import database, events, files, received, returns, workqueue
 from gateway.store.returns import HeldAuthorization, HeldReturn
 
 STATES: tuple[str | None, ...] = (None, "cancelled", "review")
@@ -253,7 +253,7 @@ def _rebuild(ctx: Context, connection: Connection, before: HeldAuthorization, ra
 def _drop(ctx: Context, connection: Connection, ra: HeldAuthorization, why: str) -> None:
     """End an RA that an edit left without units; goods that came for it already are for a person to sort out."""
     number, rma = ra.document.ra, ra.document.rma
-    if returns.receipts_of(connection, number):
+    if received.receipts_of(connection, number):
         text = f"{number}: goods came for it, but RMA {rma} was edited in Loop so that {why}"
         events.open_task(
             connection, "edited return", rma, text, at=ctx.now(), rma=rma, advice="settle it with the shopper in Loop, then close the RA"

@@ -21,7 +21,7 @@ from gateway.jobs import decisions, effecting
 from gateway.jobs.context import Context
 from gateway.jobs.effecting import Effect, EffectState, Look, Sight, Way
 from gateway.mapping import notes
-from gateway.store import database, effects, events, returns, workqueue
+from gateway.store import database, effects, events, received, returns, workqueue
 from gateway.store.returns import HeldAuthorization, HeldReturn
 
 WAITING_FOR_EXCHANGE = "waiting for exchange order"
@@ -299,7 +299,7 @@ def end_instant_exchange(ctx: Context, connection: Connection, rma: Return) -> N
     """An instant exchange whose goods never came: Loop has charged the shopper, and its RAs are closed without stock (R-104)."""
     ras = returns.authorizations_of(connection, rma.rma)
     instant = any(exchange.order_id for exchange in rma.exchanges) and not returns.load_decision(connection, rma.rma)
-    if not instant or any(returns.receipts_of(connection, ra.document.ra) for ra in ras):
+    if not instant or any(received.receipts_of(connection, ra.document.ra) for ra in ras):
         return
     returns.set_exchange_state(connection, rma.rma, NOT_RETURNED)
     for ra in ras:

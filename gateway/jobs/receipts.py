@@ -17,7 +17,7 @@ from gateway.domain.documents import Receipt, ReceiptLine
 from gateway.jobs import recounting, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading
-from gateway.store import database, events, returns, workqueue
+from gateway.store import database, events, received, returns, workqueue
 from gateway.store.returns import HeldAuthorization
 
 
@@ -32,7 +32,7 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
     if ra is None:
         ra, receipt = _elsewhere(ctx, connection, receipt)
     key = content_key(receipt)
-    namesakes = returns.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no)
+    namesakes = received.receipts_numbered(connection, partner=receipt.partner, receipt_no=receipt.receipt_no)
     same_number = [r for r in namesakes if r.state not in ("reversed", "test")]
     if any(content_key(r.document) == key for r in same_number):
         _say_duplicate(reading, receipt)
@@ -42,7 +42,7 @@ def apply_receipt(ctx: Context, connection: Connection, reading: Reading, receip
         _hold_correction(ctx, connection, reading, receipt, key)
         return
     for r in corrected:
-        returns.set_receipt(connection, r.id, state="reversed", reason=f"replaced by {reading.file.name}")
+        received.set_receipt(connection, r.id, state="reversed", reason=f"replaced by {reading.file.name}")
     _record(ctx, connection, reading, receipt, ra, key=key, replaces=bool(corrected))
 
 
@@ -63,7 +63,7 @@ def _record(  # noqa: PLR0913 - what a row of a receipt is made of
     ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, ra: HeldAuthorization | None, *, key: str, replaces: bool
 ) -> None:
     state, reason = ("applied", "") if ra else (("waiting", "RA not known yet") if receipt.ra_reference else ("unmatched", "the receipt names no RA"))
-    number = returns.add_receipt(
+    number = received.add_receipt(
         connection,
         receipt,
         content_key=key,
@@ -106,7 +106,7 @@ def _fill_absent(receipt: Receipt, ra: HeldAuthorization) -> Receipt:
 def _hold_correction(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, key: str) -> None:
     text = f"receipt {receipt.receipt_no} for {receipt.ra_reference} came again with other lines; the first one counts until a person decides"
     advice = "ask the warehouse which one is right; `gateway correct` replaces the first one"
-    returns.add_receipt(connection, receipt, content_key=key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
+    received.add_receipt(connection, receipt, content_key=key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
     events.open_task(connection, "receipt changed", f"{receipt.partner} {receipt.receipt_no}", text, at=ctx.now(), advice=advice)
     reading.held.append(Problem(document=receipt.position, message=text, where=receipt.position, remedy=advice))
 
@@ -178,11 +178,11 @@ def propose(connection: Connection, receipt: Receipt, *, now: datetime) -> list[
 def match_receipts(ctx: Context, key: str) -> None:
     """Bring receipts that waited for an RA to it (R-081)."""
     with database.writing(ctx.engine) as connection:
-        for held in returns.waiting_receipts(connection, naming=key):
+        for held in received.waiting_receipts(connection, naming=key):
             ra = returns.find_authorization(connection, partner=held.document.partner, references=held.document.references)
             if ra is None or ra.document.ra != key:
                 continue
-            returns.set_receipt(connection, held.id, state="applied", ra=key)
+            received.set_receipt(connection, held.id, state="applied", ra=key)
             events.close_tasks(
                 connection, kind="unmatched receipt", subject=f"{held.document.partner} {held.document.receipt_no}", because="RA known", at=ctx.now()
             )
@@ -198,10 +198,10 @@ def resolve_items(ctx: Context) -> int:
             item = ctx.places.catalogue.resolve(partner=partner, candidates=(stated,))
             if item is None:
                 continue
-            for held in returns.live_receipts(connection, partner=partner):
+            for held in received.live_receipts(connection, partner=partner):
                 lines = tuple(replace(line, sku=item.sku) if line.stated == stated and not line.sku else line for line in held.document.lines)
                 if lines != held.document.lines:
-                    returns.set_receipt(connection, held.id, state=held.state, reason=held.reason, document=replace(held.document, lines=lines))
+                    received.set_receipt(connection, held.id, state=held.state, reason=held.reason, document=replace(held.document, lines=lines))
                     changed += 1
             events.close_tasks(connection, kind="unmapped item", subject=task["subject"], because=f"mapped to {item.sku}", at=ctx.now())
             if task["rma"]:

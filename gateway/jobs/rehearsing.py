@@ -19,7 +19,7 @@ from gateway.domain.receiving import Decision, Reason, Verdict
 from gateway.errors import PermanentError
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Reading
-from gateway.store import database, events, files, returns, workqueue
+from gateway.store import database, events, files, received, returns, workqueue
 from gateway.store.files import File
 from gateway.store.returns import HeldAuthorization
 from gateway.views import rehearsals
@@ -49,7 +49,7 @@ def is_rehearsal(ctx: Context, file: File) -> bool:
 def rehearse(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, ra: HeldAuthorization | None, *, key: str) -> None:
     """Judge a receipt as if it counted, and keep it as a test."""
     cases, said = judge(ctx, connection, receipt, ra)
-    number = returns.add_receipt(
+    number = received.add_receipt(
         connection,
         receipt,
         content_key=key,
@@ -73,7 +73,7 @@ def judge(ctx: Context, connection: Connection, receipt: Receipt, ra: HeldAuthor
     if ra is None or held is None:
         return ("unknown RA",), f"receipt {receipt.receipt_no} names no RA that is known ({receipt.ra_reference or 'none given'})"
     alone = _decide(ctx, held.document, ra.document, [receipt])
-    earlier = [r.document for r in returns.test_receipts_of(connection, ra.document.ra)]
+    earlier = [r.document for r in received.test_receipts_of(connection, ra.document.ra)]
     decision = _decide(ctx, held.document, ra.document, [*earlier, receipt]) if alone.verdict == Verdict.WAIT else alone
     words = f"{ra.document.ra} would be decided: {decision.verdict.value}, {'; '.join(decision.sentences)} (rule: {decision.rule})"
     if decision.verdict == Verdict.WAIT:

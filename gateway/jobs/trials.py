@@ -19,7 +19,7 @@ from gateway.domain.lifecycle import RaState
 from gateway.domain.receiving import Decision, Verdict
 from gateway.domain.standings import accumulate
 from gateway.jobs.context import Context
-from gateway.store import database, returns, tallies
+from gateway.store import database, received, returns, tallies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def _try_one(ctx: Context, connection: Connection, row: dict[str, Any]) -> Diffe
     if held is None or decided is None:
         return None
     ras = [ra for ra in returns.authorizations_of(connection, rma) if ra.state != RaState.CANCELLED]
-    standings = [accumulate(ra.document, [r.document for r in returns.receipts_of(connection, ra.document.ra)]) for ra in ras]
+    standings = [accumulate(ra.document, [r.document for r in received.receipts_of(connection, ra.document.ra)]) for ra in ras]
     at = database.moment(row["decided_at"])
     waited = any(ra.wait_until and ra.wait_until <= at for ra in ras)
     documents = [ra.document for ra in ras]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from gateway.jobs import receipts, rehearsing
 from gateway.jobs.context import Context, Tally
 from gateway.jobs.loop import retry_held
-from gateway.store import audit, database, events, files, returns, workqueue
+from gateway.store import audit, database, events, files, received, returns, workqueue
 
 SETTINGS = "settings.version"
 LATE_AT_ONCE = 500  # receipts of a partner in one transaction; the rest follows at the next run
@@ -86,9 +86,9 @@ def _late_matches(ctx: Context, tally: Tally) -> None:
     for profile in ctx.profiles.values():
         before = ctx.now() - timedelta(hours=profile.receive.wait_for_ra_hours)
         with database.writing(ctx.engine) as connection:
-            for held in returns.overdue_receipts(connection, partner=profile.partner, before=before, limit=LATE_AT_ONCE):
+            for held in received.overdue_receipts(connection, partner=profile.partner, before=before, limit=LATE_AT_ONCE):
                 tally.done += 1
-                returns.set_receipt(
+                received.set_receipt(
                     connection, held.id, state="unmatched", reason=f"no RA {held.document.ra_reference} after {profile.receive.wait_for_ra_hours:g} h"
                 )
                 text = f"Receipt {held.document.receipt_no} from {profile.partner} names {held.document.ra_reference}, which is not known"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.receiving import Decision
 from gateway.errors import PermanentError
-from gateway.store import effects, events, files, ledger, returns, searching
+from gateway.store import effects, events, files, ledger, received, returns, searching
 from gateway.store.files import File
 from gateway.store.returns import HeldReturn
 from gateway.views import lineage, records
@@ -202,7 +202,7 @@ def trace_file(connection: Connection, file: File) -> dict[str, Any]:
     columns = ("document", "group_control", "set_control", "ra", "version", "validation", "acknowledgement", "reason")
     return {name: getattr(file, name) for name in names} | {
         "documents": [{column: row[column] for column in columns} for row in files.documents_in(connection, file.id)],
-        "receipts": [f"{held.document.receipt_no} → {held.ra or held.reason} ({held.state})" for held in returns.receipts_in(connection, file.id)],
+        "receipts": [f"{held.document.receipt_no} → {held.ra or held.reason} ({held.state})" for held in received.receipts_in(connection, file.id)],
         "lineage": lineage.of_file(connection, file.id),
         "events": [{"at": e["at"], "text": e["text"]} for e in events.of_file(connection, file.id)],
     }

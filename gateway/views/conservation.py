@@ -18,7 +18,7 @@ from gateway.domain import conserving, money, receiving
 from gateway.domain.conserving import Account, CreditAccount, GoodsAccount, LineAccount, StockAccount
 from gateway.domain.documents import ZERO
 from gateway.domain.lifecycle import RaState
-from gateway.store import database, events, ledger, returns
+from gateway.store import database, events, ledger, received, returns
 from gateway.store.returns import HeldAuthorization
 
 UNSEEN = "restocked without receipt"
@@ -69,7 +69,7 @@ def _without_return(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _standing(connection: Connection, ra: HeldAuthorization) -> receiving.Standing:
-    return receiving.accumulate(ra.document, [r.document for r in returns.receipts_of(connection, ra.document.ra)])
+    return receiving.accumulate(ra.document, [r.document for r in received.receipts_of(connection, ra.document.ra)])
 
 
 def _lines(connection: Connection, ra: HeldAuthorization, standing: receiving.Standing) -> Iterator[LineAccount]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.edi import rendering, x12
 from gateway.edi.rendering import Line
-from gateway.store import files, returns
+from gateway.store import files, received, returns
 from gateway.store.files import File
 
 LARGEST = 300_000
@@ -102,6 +102,6 @@ def business(connection: Connection, file: File) -> dict[str, Any]:
     ras = {row["ra"] for row in documents if row["ra"] and file.direction == "out"}
     return {
         "documents": documents,
-        "receipts": returns.receipts_in(connection, file.id),
+        "receipts": received.receipts_in(connection, file.id),
         "ras": [held for held in (returns.load_authorization(connection, ra) for ra in sorted(ras)[:50]) if held],
     }

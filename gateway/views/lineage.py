@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.store import effects, files, ledger, returns
-from gateway.store.returns import HeldAuthorization, HeldReceipt
+from gateway.store import effects, files, ledger, received, returns
+from gateway.store.received import HeldReceipt
+from gateway.store.returns import HeldAuthorization
 
 LIST = "Loop GET /warehouse/return/list"
 REFUND = "Shopify query refund"
@@ -48,7 +49,7 @@ def _figure(what: str, value: object, sources: list[dict[str, Any]], **facts: An
 
 
 def _of_authorization(connection: Connection, held: HeldAuthorization) -> list[dict[str, Any]]:
-    ra, received = held.document, returns.receipts_of(connection, held.document.ra)
+    ra, came = held.document, received.receipts_of(connection, held.document.ra)
     rows = {row["sku"]: row for row in returns.lines_of(connection, ra.ra)}
     found = []
     for line in ra.lines:
@@ -61,7 +62,7 @@ def _of_authorization(connection: Connection, held: HeldAuthorization) -> list[d
             _figure("value", f"{line.value + line.tax:.2f} {ra.currency}", [{**unit, "field": f"{unit['field']}.refund"} for unit in units], **where)
         )
         for quality in ("good", "second"):
-            sources = [source for receipt in received for source in _of_receipt(connection, receipt, line.sku, quality)]
+            sources = [source for receipt in came for source in _of_receipt(connection, receipt, line.sku, quality)]
             if row[quality] or sources:
                 found.append(_figure(quality, row[quality], sources, **where))
         if row["not_returned"]:
@@ -110,7 +111,7 @@ def _of_movement(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:
     field = f"refund[id={words[1]}].refundLineItems[{words[2]}].quantity" if words else row["reference"]
     sources = [{"source": REFUND if words else "person", "field": field}]
     for held in returns.authorizations_of(connection, row["rma"]) if row["rma"] else []:
-        for receipt in returns.receipts_of(connection, held.document.ra):
+        for receipt in received.receipts_of(connection, held.document.ra):
             sources += _of_receipt(connection, receipt, row["sku"], "good") + _of_receipt(connection, receipt, row["sku"], "second")
     return _figure("stock", row["quantity"], sources, warehouse=row["warehouse"], sku=row["sku"], entry=row["id"], cause=row["cause"])
 
@@ -141,7 +142,7 @@ def _of_invoice(connection: Connection, invoice: dict[str, Any]) -> list[dict[st
 
 def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
     """What became of each receipt line of a file: RA line, decision, calls, stock and credit."""
-    return [row for held in returns.receipts_in(connection, file_id) for row in _became(connection, held)]
+    return [row for held in received.receipts_in(connection, file_id) for row in _became(connection, held)]
 
 
 def _became(connection: Connection, held: HeldReceipt) -> list[dict[str, Any]]:

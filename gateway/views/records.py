@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.receiving import Decision
-from gateway.store import effects, events, files, ledger, returns
+from gateway.store import effects, events, files, ledger, received, returns
 
 SCHEMA = "gateway-export-1"
 
@@ -68,7 +68,7 @@ def all_documents(connection: Connection) -> list[dict[str, Any]]:
         | {name: row[name] for name in ("partner", "validation", "delivery", "acknowledgement", "version")}
         for row in files.sent_documents_all(connection)
     ]
-    received = [
+    came = [
         {"rma": rma_of.get(held.ra or "", ""), "ra": held.ra or "", "document": "receipt", "direction": "in", "partner": held.document.partner}
         | {
             "file": by_id[held.file_id].name,
@@ -76,18 +76,18 @@ def all_documents(connection: Connection) -> list[dict[str, Any]]:
             "receipt": held.document.receipt_no,
             "position": held.document.position,
         }
-        for held in returns.list_receipts(connection)
+        for held in received.list_receipts(connection)
         if held.file_id in by_id
     ]
-    return sorted([*sent, *received], key=lambda d: (d["rma"], d["direction"] == "in"))
+    return sorted([*sent, *came], key=lambda d: (d["rma"], d["direction"] == "in"))
 
 
 def all_receipts(connection: Connection, rma: str | None = None) -> list[dict[str, Any]]:
     """Receipt lines; all, or those of one RMA."""
     if rma is None:
-        held_receipts, hashes = returns.list_receipts(connection), {f.id: f.sha256 for f in files.list_files(connection)}
+        held_receipts, hashes = received.list_receipts(connection), {f.id: f.sha256 for f in files.list_files(connection)}
     else:
-        held_receipts = returns.receipts_of_return(connection, rma)
+        held_receipts = received.receipts_of_return(connection, rma)
         found = (files.load(connection, number) for number in {held.file_id for held in held_receipts if held.file_id})
         hashes = {file.id: file.sha256 for file in found if file}
     return [

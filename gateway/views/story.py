@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.lifecycle import RaState
-from gateway.store import files, returns
+from gateway.store import files, received, returns
 from gateway.views import cases
 
 
@@ -32,7 +32,7 @@ def tell(connection: Connection, rma: str) -> dict[str, Any]:
         "why": cases.explain(connection, rma),
         "timeline": [event | {"file": names.get(event["file_id"] or 0, "")} for event in found["timeline"]],
         "documents": [document for ra in authorizations for document in files.documents_for(connection, ra.document.ra)],
-        "receipts": returns.receipts_of_return(connection, rma),
+        "receipts": received.receipts_of_return(connection, rma),
     }
 
 

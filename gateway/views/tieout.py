@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import money
 from gateway.domain.documents import ZERO
-from gateway.store import database, ledger, returns
+from gateway.store import database, ledger, received, returns
 from gateway.views import conservation, goods
 
 
@@ -53,7 +53,7 @@ def _texts(row: dict[str, Any], names: Iterable[str], currency: str) -> dict[str
 
 def receipts(connection: Connection, start: datetime, end: datetime) -> dict[str, int]:
     """Units that partners reported, and units given up by closing their return."""
-    arrived = returns.applied_receipts(connection, start=start, end=end)
+    arrived = received.applied_receipts(connection, start=start, end=end)
     lines = [line for held in arrived for line in held.document.lines]
     closed = [held.document.rma for held in returns.closed_returns(connection, start=start, end=end)]
     rows = [row for rma in closed for ra in returns.authorizations_of(connection, rma) for row in returns.lines_of(connection, ra.document.ra)]

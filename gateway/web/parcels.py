@@ -7,7 +7,7 @@ from flask import request
 from gateway.errors import GatewayError, PermanentError
 from gateway.jobs import actions
 from gateway.jobs.bulk import Done
-from gateway.store import listing, returns
+from gateway.store import listing, received
 from gateway.web.guard import Answer, Visit
 from gateway.web.returns import more_of
 
@@ -18,7 +18,7 @@ def listed(visit: Visit) -> Answer:
     """Parcels whose return is not known, each with the ones that may be meant and why."""
     with visit.desk.reading() as connection:
         page = listing.list_waiting_receipts(connection, after=request.args.get("after", ""))
-        held = [found for found in (returns.load_receipt(connection, row["id"]) for row in page.rows) if found]
+        held = [found for found in (received.load_receipt(connection, row["id"]) for row in page.rows) if found]
     shown = [(receipt, actions.candidates(visit.desk.ctx, receipt_id=receipt.id)) for receipt in held]
     return visit.show("parcels.html", parcels=shown, more=more_of(page.after))
 
@@ -33,7 +33,7 @@ def attach(visit: Visit, receipt_id: int) -> Answer:
 def ask_many(visit: Visit) -> Answer:
     """The count first: each parcel that was ticked, with the RA that was shown as its best."""
     with visit.desk.reading() as connection:
-        chosen = [(held, ra) for number, ra in _pairs() if (held := returns.load_receipt(connection, number))]
+        chosen = [(held, ra) for number, ra in _pairs() if (held := received.load_receipt(connection, number))]
     if not chosen:
         raise PermanentError("no parcel was chosen; go back and tick the ones that are meant")
     return visit.show("parcels_bulk.html", chosen=chosen)

@@ -11,7 +11,7 @@ from gateway.domain.lifecycle import RaState
 from gateway.jobs import actions
 from gateway.simulator.partner import Receipt, make_944
 from gateway.simulator.world import open_known_return
-from gateway.store import database, returns
+from gateway.store import database, received
 from gateway.views import cases
 from tests.journeys.steps import announce
 from tests.stage import HOUR, Stage
@@ -97,7 +97,7 @@ def test_a085_an_attached_receipt_leads_to_one_process_call(stage: Stage) -> Non
     stage.drop("ATLAS", "blind.edi", make_944("", [("HOOD-GRY-M", 1)], receipt_no="WR9", tracking=tracking, final=True))
     assert [t["kind"] for t in stage.tasks()] == ["unmatched receipt"]
     with database.reading(stage.ctx.engine) as connection:
-        (waiting,) = returns.waiting_receipts(connection, naming=tracking)
+        (waiting,) = received.waiting_receipts(connection, naming=tracking)
     best = stage.candidates(waiting.id)[0]
     assert best.rma == "77000004"
     assert f"tracking number {tracking} is the same" in best.evidence
