@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, event
 
 WAITING = "rows added later"
+MOST_WAITING = 500  # of one table; a file of any size is read in the memory of these
 
 
 def watch(engine: Engine) -> None:
@@ -26,7 +27,10 @@ def watch(engine: Engine) -> None:
 
 def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Add a row to a table; every row of a table has the same columns."""
-    connection.info.setdefault(WAITING, {}).setdefault(table, []).append(row)
+    rows = connection.info.setdefault(WAITING, {}).setdefault(table, [])
+    rows.append(row)
+    if len(rows) >= MOST_WAITING:
+        write(connection)
 
 
 def write(connection: Connection) -> None:
