@@ -56,7 +56,10 @@ def _enter(ctx: Context, partner: str, met: Sequence[tuple[Claimed, Facts]]) -> 
     entered: dict[int, str] = {}
     with database.writing(ctx.engine) as connection:
         known = files.claimed_as(connection, partner=partner, places=[claimed.place for claimed, _ in met])
+        waiting = {task["subject"] for task in events.open_tasks(connection, kind=INCOMPLETE)}
         for claimed, facts in met:
+            if _subject(partner, claimed.name) in waiting:
+                events.close_tasks(connection, kind=INCOMPLETE, subject=_subject(partner, claimed.name), because="taken", at=ctx.now())
             if claimed.place not in known:
                 entered[_add(ctx, connection, partner, claimed, facts)] = claimed.name
     for file_id, name in entered.items():
@@ -80,7 +83,6 @@ def _add(ctx: Context, connection: Connection, partner: str, claimed: Claimed, f
     )
     events.note(connection, "file.taken", f"{claimed.name} taken ({facts.size} bytes)", at=ctx.now(), file_id=file_id, partner=partner)
     workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now())
-    events.close_tasks(connection, kind=INCOMPLETE, subject=f"{partner} {claimed.name}", because="taken", at=ctx.now())
     return file_id
 
 
@@ -358,9 +360,13 @@ def _is_over(ctx: Context, partner: str, name: str, stamp: str) -> bool:
     return ctx.now() - since >= timedelta(seconds=ctx.timing.incomplete_file)
 
 
+def _subject(partner: str, name: str) -> str:
+    return f"{partner} {name}"
+
+
 def _tell_incomplete(ctx: Context, partner: str, name: str, text: str, advice: str) -> datetime:
     """One task for a file that cannot be taken yet, in its present state; since when it stands."""
-    subject = f"{partner} {name}"
+    subject = _subject(partner, name)
     with database.reading(ctx.engine) as connection:
         told = [task for task in events.open_tasks(connection, kind=INCOMPLETE) if task["subject"] == subject and task["text"] == text]
     if told:

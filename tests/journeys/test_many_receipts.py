@@ -26,7 +26,8 @@ def unknown(count: int) -> list[tuple[str, str, tuple[tuple[str, int], ...]]]:
     return [(f"RA5{number:07d}", f"W{number}", (ONE,)) for number in range(count)]
 
 
-def test_many_receipts_of_one_file_are_each_recorded_once(stage: Stage) -> None:
+def test_many_receipts_of_one_file_are_each_recorded_once(stage_on_both: Stage) -> None:
+    stage = stage_on_both
     announce(stage, 77000001)
     announce(stage, 77000004)
     many = [*unknown(MOST_PENDING), ("RA77000001", "A1", (TEE, HOOD)), *unknown(3), ("RA77000004", "A4", (ONE,))]
@@ -38,14 +39,16 @@ def test_many_receipts_of_one_file_are_each_recorded_once(stage: Stage) -> None:
     assert len(stage.receipts()) == MOST_PENDING + 2
 
 
-def test_a_receipt_that_stands_twice_in_a_file_counts_once(stage: Stage) -> None:
+def test_a_receipt_that_stands_twice_in_a_file_counts_once(stage_on_both: Stage) -> None:
+    stage = stage_on_both
     announce(stage, 77000001)
     assert drop(stage, ("RA77000001", "A1", (TEE, HOOD)), *unknown(2), ("ra77000001", "A1", (TEE, HOOD))) == "applied"
     assert stage.lines("RA77000001") == {"TEE-BLK-M": (2, 2, 0, 0), "HOOD-GRY-M": (1, 1, 0, 0)}
     assert stage.file("9.edi").reason.startswith("duplicate receipt: A1")
 
 
-def test_a_number_that_stands_in_a_file_with_other_lines_waits_for_a_person(stage: Stage) -> None:
+def test_a_number_that_stands_in_a_file_with_other_lines_waits_for_a_person(stage_on_both: Stage) -> None:
+    stage = stage_on_both
     announce(stage, 77000001)
     assert drop(stage, ("RA77000001", "A1", (TEE, HOOD)), ("RA77000001", "A1", (HOOD,)), *unknown(1)) == "partial"
     assert [r.state for r in stage.receipts()] == ["applied", "held", "waiting"]
@@ -60,14 +63,16 @@ def test_a_correction_replaces_within_a_file_where_the_profile_says_so(make_stag
     assert stage.lines("RA77000001") == {"TEE-BLK-M": (2, 2, 0, 0), "HOOD-GRY-M": (1, 1, 0, 0)}
 
 
-def test_a_group_with_a_fault_takes_back_the_receipts_that_were_not_recorded_yet(stage: Stage) -> None:
+def test_a_group_with_a_fault_takes_back_the_receipts_that_were_not_recorded_yet(stage_on_both: Stage) -> None:
+    stage = stage_on_both
     announce(stage, 77000001)
     good = make_944_file([("RA77000001", Receipt(receipt_no="A1", lines=(TEE, HOOD), final=True))], Envelope(number=9))
     stage.drop("ATLAS", "9.edi", good.replace(b"GE*1*", b"GE*7*"))
     assert (stage.file("9.edi").outcome, stage.receipts(), stage.calls("process")) == ("error", [], 0)
 
 
-def test_the_note_beside_a_file_lists_the_first_faults_and_counts_them_all(stage: Stage) -> None:
+def test_the_note_beside_a_file_lists_the_first_faults_and_counts_them_all(stage_on_both: Stage) -> None:
+    stage = stage_on_both
     bad = [(f"RA5{number:07d}", Receipt(receipt_no=f"W{number}", lines=(ONE,), segment_count=99)) for number in range(MOST_DETAILS + 5)]
     stage.drop("ATLAS", "9.edi", make_944_file(bad, Envelope(number=9)))
     told = stage.side_file("9.edi")
