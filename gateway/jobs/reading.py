@@ -95,7 +95,8 @@ class BadParts(Generic[K]):
 class Reading:
     """What reading a file comes to.
 
-    `pending` are receipts that are read and not recorded yet (jobs.receipts); `recorded` is what came of all of them, where they were recorded before the rest. A receipt of this
+    `pending` are receipts that are read and not recorded yet (jobs.receipts); `recorded` is what came of all of them, where they were recorded before the rest, and in that
+    `unread` are the places of sets that are no usable receipt. A receipt of this
     file up to the number `broken_off_at` was recorded by a reading of it that did not come to its end.
     """
 
@@ -110,6 +111,7 @@ class Reading:
     pending: list[tuple[Receipt, bool]] = field(default_factory=list)
     recorded: Reading | None = None
     broken_off_at: int = 0
+    unread: set[int] = field(default_factory=set)
     rest: bytes | None = None
     control: str = ""
     sender: str = ""

@@ -94,4 +94,6 @@ def _record(ctx: Context, recorded: Reading, piece: list[x12.TransactionSet]) ->
             found = readers.X12_RECEIPTS[document.set_id](document, profile=recorded.profile, catalogue=ctx.places.catalogue)
             if found.receipt:
                 receipts.take_receipt(ctx, connection, recorded, found.receipt, listed_only=found.listed_only)
+            else:
+                recorded.unread.add(document.offset)
         receipts.record_pending(ctx, connection, recorded)

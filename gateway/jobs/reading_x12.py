@@ -86,8 +86,10 @@ def _take_set(ctx: Context, connection: Connection, reading: Reading, document: 
     note_all(reading, document.findings, name)
     if not document.accepted:
         return acknowledge.SetResult(document.set_id, document.control, document.findings, _reference(document)), False
-    read = readers.X12_RECEIPTS[document.set_id] if document.set_id in reading.profile.receive.x12 else None
     good, findings = True, tuple(document.findings)
+    if reading.recorded and document.offset not in reading.recorded.unread:
+        return acknowledge.SetResult(document.set_id, document.control, findings, _reference(document) if findings else None), good
+    read = readers.X12_RECEIPTS[document.set_id] if document.set_id in reading.profile.receive.x12 else None
     if read:
         good = _take_receipt(ctx, connection, reading, read(document, profile=reading.profile, catalogue=ctx.places.catalogue), document)
     elif document.set_id in acknowledge.ACKNOWLEDGEMENTS:

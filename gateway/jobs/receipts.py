@@ -50,8 +50,6 @@ class _New(NamedTuple):
 
 def take_receipt(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, *, listed_only: bool = False) -> None:
     """Take a receipt that was read; it is recorded together with those read next to it (`record_pending`)."""
-    if reading.recorded:
-        return
     reading.pending.append((receipt, listed_only))
     if len(reading.pending) >= MOST_PENDING:
         record_pending(ctx, connection, reading)

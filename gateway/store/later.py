@@ -50,7 +50,8 @@ def _before_statement(connection: Connection, _cursor: object, statement: str, *
 
 
 def _forget(connection: Connection) -> None:
-    connection.info.pop(WAITING, None)
+    if not connection.invalidated:  # a connection that was lost has taken its rows with it, and may not even be asked
+        connection.info.pop(WAITING, None)
 
 
 def _after_undoing(connection: Connection, _name: str, _context: object) -> None:

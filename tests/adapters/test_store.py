@@ -257,3 +257,19 @@ def test_it_writes_nothing_of_a_transaction_whose_commit_failed(engine: Engine) 
     with database.writing(engine) as connection:
         note(connection, "after")
     assert story(engine) == ["after"]
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_connection_that_the_server_ended_is_a_passing_trouble_and_takes_what_happened_with_it(postgres_url: str) -> None:
+    engine = database.connect(postgres_url)
+    database.migrate(engine)
+    with pytest.raises(database.BookTroubleError), database.writing(engine) as connection:
+        note(connection, "lost")
+        own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with engine.connect() as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({own}, 5000)")
+        connection.exec_driver_sql("SELECT 1")
+    with database.writing(engine) as connection:
+        note(connection, "after")
+    assert story(engine) == ["after"]
+    engine.dispose()

@@ -73,3 +73,13 @@ def test_it_is_recorded_only_when_all_of_its_envelopes_are_right(stage_on_both: 
     announce(stage, 77000001)
     stage.drop("ATLAS", "9.edi", large().replace(*fault))
     assert (stage.file("9.edi").outcome, stage.receipts(), stage.calls("process")) == ("error", [], 0)
+
+
+def test_what_is_no_receipt_in_it_is_told_as_in_any_file(stage_on_both: Stage) -> None:
+    stage = stage_on_both
+    announce(stage, 77000001)
+    stage.drop("ATLAS", "9.edi", large().replace(b"W14*1~", b"W14*7~", 2).replace(b"W07*1*EA**SK*TEE-BLK-M", b"W07*X*EA**SK*TEE-BLK-M", 1))
+    assert (stage.file("9.edi").outcome, len(stage.receipts())) == ("partial", SETS - 2)
+    told = stage.side_file("9.edi")
+    assert told.startswith("set 1 (944 0001)") and "set 2 (944 0002)" in told
+    assert stage.calls("process", 77000001) == 1
