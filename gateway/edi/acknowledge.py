@@ -5,8 +5,10 @@ that have a code of the standard, `A` else. A note without such a code (a wrong 
 to show and changes no result. The order of AK3 and AK4 is the order of positions; the codes are those of the findings.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from gateway.edi import dictionary
@@ -17,7 +19,7 @@ from gateway.edi.acknowledge_advice import (
     read_application_advice,
     write_application_advice,
 )
-from gateway.edi.syntax import Finding, has_error
+from gateway.edi.syntax import Finding, Severity, has_error
 from gateway.edi.x12_parts import GroupHeader, InterchangeHeader, Segment, Separators, TransactionSet
 from gateway.edi.x12_write import clean
 
@@ -26,6 +28,7 @@ __all__ = [
     "AdviceError",
     "AdviceItem",
     "ApplicationAdvice",
+    "GroupResults",
     "InterchangeAcknowledgement",
     "SetAcknowledgement",
     "SetResult",
@@ -39,9 +42,12 @@ __all__ = [
     "write_application_advice",
 ]
 
+MOST_SETS = 10_000  # an answer names each set of a group up to here; of a larger one just those that were not accepted
 _LONGEST_COPY = 99
 _MOST_CODES = 5
 _NO_DELIMITERS = Separators()
+ACKNOWLEDGEMENTS = frozenset({"997", "999"})
+SEGMENTS_IN_ERROR = "5"  # AK502
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,42 @@ class SetResult:
     control: str
     findings: Sequence[Finding]
     reference: tuple[str, str] | None = None
+
+
+@dataclass(slots=True)
+class GroupResults:
+    """What came of the sets of a group, as far as its answer tells it: the counts are of all, `named` are the sets that it names.
+
+    AK2 may be left out for what was accepted (x12 section 4). Beyond MOST_SETS sets only rejected ones are named, and beyond as many of these without their details, so
+    that a group of any size is answered in little memory.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    noted: bool = False
+    acknowledging: bool = False
+    named: list[SetResult] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, results: Iterable[SetResult]) -> GroupResults:
+        """The results of sets that are all there."""
+        found = cls()
+        for result in results:
+            found.add(result)
+        return found
+
+    def add(self, result: SetResult) -> None:
+        """Take the next set's result."""
+        code = set_result(result.findings)
+        self.accepted += code in "AE"
+        self.rejected += code == "R"
+        self.noted = self.noted or code == "E"
+        self.acknowledging = self.acknowledging or result.set_id in ACKNOWLEDGEMENTS
+        received = self.accepted + self.rejected
+        if received == MOST_SETS + 1:
+            self.named = [one for one in self.named if set_result(one.findings) == "R"]
+        if received <= MOST_SETS or code == "R":
+            self.named.append(result if len(self.named) < MOST_SETS else replace(result, findings=[_bare(result.findings)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +132,7 @@ class InterchangeAcknowledgement:
 
 def acknowledge_group(  # noqa: PLR0913 - what was received has five parts, how it is answered two
     header: GroupHeader,
-    results: Sequence[SetResult],
+    results: GroupResults,
     group_findings: Sequence[Finding],
     declared: int | None,
     counted: int,
@@ -102,25 +144,18 @@ def acknowledge_group(  # noqa: PLR0913 - what was received has five parts, how 
     segments = [["AK1", header.functional_id, header.control]]
     if version >= "005010" and header.version:  # AK103 is there from 005010 on
         segments[0].append(clean(header.version, separators)[:12])
-    accepted = 0
-    rejected = 0
-    noted = False
-    for result in results:
-        code = set_result(result.findings)
-        accepted += code in "AE"
-        rejected += code == "R"
-        noted = noted or code == "E"
-        segments += _acknowledge_set(result, code, separators)
-    whole = _group_result(group_findings, accepted, rejected, noted=noted)
+    for result in results.named:
+        segments += _acknowledge_set(result, set_result(result.findings), separators)
+    whole = _group_result(group_findings, results.accepted, results.rejected, noted=results.noted)
     codes = _codes(group_findings, "AK9")
     included = counted if declared is None else declared
-    segments.append(["AK9", whole, str(included), str(counted), str(accepted), *codes])
+    segments.append(["AK9", whole, str(included), str(counted), str(results.accepted), *codes])
     return segments
 
 
 def acknowledge_group_999(
     header: GroupHeader,
-    results: Sequence[SetResult],
+    results: GroupResults,
     group_findings: Sequence[Finding],
     declared: int | None,
     counted: int,
@@ -128,7 +163,7 @@ def acknowledge_group_999(
 ) -> list[list[str]]:
     """The body of a 999 (005010): that of a 997 with IK segments, and under each the reference of the document, where it has one."""
     renamed = {"AK3": "IK3", "AK4": "IK4", "AK5": "IK5"}
-    references = iter([result.reference for result in results])
+    references = iter([result.reference for result in results.named])
     reference: tuple[str, str] | None = None
     segments = []
     for tag, *values in acknowledge_group(header, results, group_findings, declared, counted, separators, version="005010"):
@@ -145,6 +180,12 @@ def set_result(findings: Sequence[Finding]) -> str:
     if has_error(list(findings)):
         return "R"
     return "E" if any(finding.ack for finding in findings) else "A"
+
+
+def _bare(findings: Sequence[Finding]) -> Finding:
+    """One error that stands for all of a set's, of which there is no room to tell."""
+    first = next(finding for finding in findings if finding.severity is Severity.ERROR)
+    return first if first.ack_kind == "AK5" else replace(first, ack=SEGMENTS_IN_ERROR, ack_kind="AK5")
 
 
 def acknowledge_interchange(header: InterchangeHeader, accepted: bool, code: str = "000") -> list[str]:

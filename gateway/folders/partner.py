@@ -348,6 +348,16 @@ class PartnerFolders:
         except OSError as fault:
             raise trouble(path.parent, f"does not let {path.name} be read", fault) from fault
 
+    def cut(self, place: str, start: int, end: int) -> bytes:
+        """The bytes of a file from `start` (0 is the first) to before `end`, or to its end."""
+        path = self._existing(self.resolve(place))
+        try:
+            with self._open(path) as stream:
+                stream.seek(start)
+                return stream.read(end - start)
+        except OSError as fault:
+            raise trouble(path.parent, f"does not let {path.name} be read", fault) from fault
+
     @staticmethod
     def _open(path: Path) -> IO[bytes]:
         """A file for reading; a link is not followed."""

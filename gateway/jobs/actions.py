@@ -89,7 +89,7 @@ def _prospect(ctx: Context, connection: Connection, file: File) -> Prospect:
         reading = intake.read_file(ctx, connection, file)
         outcome = intake.outcome_of(reading)
     except StopFileError as stop:
-        reading, outcome = Reading(file=file, profile=ctx.profiles[file.partner], problems=[stop.problem]), stop.outcome
+        reading, outcome = Reading.stopped(file, ctx.profiles[file.partner], stop.problem), stop.outcome
     for key in workqueue.keys_of(connection, "decide"):
         decide_within(ctx, connection, key)
     told = tuple(
@@ -103,7 +103,7 @@ def _prospect(ctx: Context, connection: Connection, file: File) -> Prospect:
         name=file.name,
         outcome=outcome,
         receipts=told,
-        problems=tuple(f"{p.document}: {p.message} ({p.where}). To do: {p.remedy}" for p in [*reading.problems, *reading.held]),
+        problems=tuple(f"{p.document}: {p.message} ({p.where}). To do: {p.remedy}" for p in reading.wrong),
         remarks=tuple([*reading.duplicates, *reading.remarks]),
         effects=caused,
         answers=len(made),

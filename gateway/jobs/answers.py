@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from gateway.edi import acknowledge, edifact, edifact_answers, x12
-from gateway.edi.acknowledge import AdviceError, AdviceItem, ApplicationAdvice
+from gateway.edi.acknowledge import AdviceError, AdviceItem, ApplicationAdvice, GroupResults
 from gateway.edi.edifact_answers import ApplicationAnswer, ApplicationError, MessageResult
 from gateway.edi.syntax import Finding
 from gateway.jobs.context import Context
@@ -29,7 +29,7 @@ ADVICE_CODES = {
 OTHER_ADVICE, REJECTED_BY_BUSINESS = "848", "12"
 
 
-def answer_group(ctx: Context, connection: Connection, reading: Reading, event: x12.GroupEnd, results: Sequence[acknowledge.SetResult]) -> None:
+def answer_group(ctx: Context, connection: Connection, reading: Reading, event: x12.GroupEnd, results: GroupResults) -> None:
     """Write a 997 or 999, as the profile says, for a group of the file being read."""
     identity = reading.profile.x12
     if identity is None:
@@ -162,9 +162,7 @@ def take_controls(connection: Connection, profile: Profile, syntax: str) -> Cont
     X12 has one for the interchange and one for the group; in EDIFACT both are the interchange reference.
     """
     if syntax == "x12" and profile.x12:
-        first = profile.x12.first_control
-        interchange = files.next_control(connection, partner=profile.partner, kind="interchange", first=first)
-        return Controls(interchange=interchange, group=files.next_control(connection, partner=profile.partner, kind="group", first=first))
+        return Controls(**files.next_controls(connection, partner=profile.partner, kinds=("interchange", "group"), first=profile.x12.first_control))
     if syntax == "edifact" and profile.edifact:
         number = files.next_control(connection, partner=profile.partner, kind="edifact", first=profile.edifact.first_control)
         return Controls(interchange=number, group=number)

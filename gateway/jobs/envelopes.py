@@ -88,7 +88,7 @@ def note_all(reading: Reading, findings: Iterable[Finding], document: str) -> No
     for finding in findings:
         if finding.severity == Severity.ERROR:
             reading.problems.append(Problem.of(finding, document))
-        reading.detail(f"{document}: {finding.code} at {finding.where()}: {finding.message}")
+        reading.details.append(f"{document}: {finding.code} at {finding.where()}: {finding.message}")
 
 
 def note_outside(reading: Reading, finding: Finding) -> None:
@@ -97,4 +97,4 @@ def note_outside(reading: Reading, finding: Finding) -> None:
         reading.problems.append(Problem.of(finding, "The file"))
     else:
         reading.remarks.append(finding.message)
-    reading.detail(f"{finding.code} at {finding.where()}: {finding.message}")
+    reading.details.append(f"{finding.code} at {finding.where()}: {finding.message}")

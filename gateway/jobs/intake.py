@@ -38,7 +38,11 @@ def receive_file(ctx: Context, partner: str, claimed: Claimed) -> None:
 
 def receive_files(ctx: Context, partner: str, claimed: Sequence[Claimed]) -> None:
     """The same for several, with one commit; those that were read before a trouble with one of them get theirs."""
-    unknown = [one for one in claimed if not _was_received(ctx, partner, one)]
+    with database.reading(ctx.engine) as connection:
+        known = files.claimed_as(connection, partner=partner, places=[one.place for one in claimed])
+    for file in known.values():
+        _go_on(ctx, file)
+    unknown = [one for one in claimed if one.place not in known]
     met: list[tuple[Claimed, Facts]] = []
     try:
         for one in unknown:
@@ -48,20 +52,15 @@ def receive_files(ctx: Context, partner: str, claimed: Sequence[Claimed]) -> Non
             _enter(ctx, partner, met)
 
 
-def _was_received(ctx: Context, partner: str, claimed: Claimed) -> bool:
-    """Whether a file in `processing/` has its row; its next step is then asked for again."""
-    with database.reading(ctx.engine) as connection:
-        known = files.claimed_as(connection, partner=partner, place=claimed.place)
-    if known:
-        _go_on(ctx, known)
-    return known is not None
-
-
 def _enter(ctx: Context, partner: str, met: Sequence[tuple[Claimed, Facts]]) -> None:
     entered: dict[int, str] = {}
     with database.writing(ctx.engine) as connection:
+        known = files.claimed_as(connection, partner=partner, places=[claimed.place for claimed, _ in met])
+        waiting = {task["subject"] for task in events.open_tasks(connection, kind=INCOMPLETE)}
         for claimed, facts in met:
-            if files.claimed_as(connection, partner=partner, place=claimed.place) is None:
+            if _subject(partner, claimed.name) in waiting:
+                events.close_tasks(connection, kind=INCOMPLETE, subject=_subject(partner, claimed.name), because="taken", at=ctx.now())
+            if claimed.place not in known:
                 entered[_add(ctx, connection, partner, claimed, facts)] = claimed.name
     for file_id, name in entered.items():
         ctx.log.info("file.claimed", extra={"partner": partner, "file": name, "file_id": file_id})
@@ -84,7 +83,6 @@ def _add(ctx: Context, connection: Connection, partner: str, claimed: Claimed, f
     )
     events.note(connection, "file.taken", f"{claimed.name} taken ({facts.size} bytes)", at=ctx.now(), file_id=file_id, partner=partner)
     workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now())
-    events.close_tasks(connection, kind=INCOMPLETE, subject=f"{partner} {claimed.name}", because="taken", at=ctx.now())
     return file_id
 
 
@@ -117,7 +115,7 @@ def stop_file(ctx: Context, key: str, stopped: StopFileError) -> None:
     with database.writing(ctx.engine) as connection:
         file = files.load_taken(connection, int(key))
         if file is not None:
-            reading = Reading(file=file, profile=_profile_of(ctx, file), problems=[stopped.problem])
+            reading = Reading.stopped(file, _profile_of(ctx, file), stopped.problem)
             _settle(ctx, connection, reading, stopped.outcome)
 
 
@@ -131,12 +129,8 @@ def settle_file(ctx: Context, reading: Reading, outcome: str) -> None:
 def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
     """Apply a file within the caller's transaction (a preview rolls it back)."""
     profile = _profile_of(ctx, file)
-    reading = Reading(
-        file=file,
-        profile=profile,
-        again=events.happened(connection, file.id, "acknowledgement.made"),
-        accept_control=events.happened(connection, file.id, "file.control-accepted"),
-    )
+    happened = events.happened(connection, file.id, "acknowledgement.made", "file.control-accepted")
+    reading = Reading(file=file, profile=profile, again="acknowledgement.made" in happened, accept_control="file.control-accepted" in happened)
     earlier = files.same_content(connection, partner=file.partner, sha256=file.sha256, before=file.id)
     if earlier:
         files.change(connection, file.id, duplicate_of=earlier.id)
@@ -203,7 +197,7 @@ def outcome_of(reading: Reading) -> str:
 def _settle(ctx: Context, connection: Connection, reading: Reading, outcome: str) -> None:
     """Write what became of the file, and ask for it to be put away."""
     file = reading.file
-    first = [*reading.problems, *reading.held]
+    first = reading.wrong
     reason = first[0].message if first else "; ".join([*reading.duplicates, *reading.remarks])
     side = _side_text(ctx, reading, outcome) if outcome in ("error", "partial", "held", "quarantine") else ""
     files.change(
@@ -247,25 +241,27 @@ def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:
         "quarantine": "Dropping the right file into the right inbox is enough.",
     }
     facts = {
-        "first": first_sentence([*reading.problems, *reading.held]),
+        "first": _first_sentence(reading),
         "headline": headlines[outcome],
         "name": reading.file.name,
         "partner": reading.profile.partner,
         "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M %Z}",
-        "problems": [asdict(p) for p in [*reading.problems, *reading.held]],
+        "problems": [asdict(p) for p in reading.wrong],
+        "untold": reading.wrong_in_all - len(reading.wrong),
         "closing": closings[outcome],
         "details": reading.details,
     }
     return outbound.words(ctx.template("side.txt.j2"), facts)
 
 
-def first_sentence(problems: Sequence[Problem]) -> str:
+def _first_sentence(reading: Reading) -> str:
     """The first fault in one sentence: where, and what."""
-    if not problems:
+    if not reading.wrong:
         return "Nothing is wrong with this file."
-    first = problems[0]
+    first = reading.wrong[0]
     place = [first.document, first.where] if first.where not in ("", "the file", first.document) else [first.document]
-    return f"{', '.join(place)}: {first.message.strip().rstrip('.')}." + (f" There are {len(problems)} faults in all." if len(problems) > 1 else "")
+    more = f" There are {reading.wrong_in_all} faults in all." if reading.wrong_in_all > 1 else ""
+    return f"{', '.join(place)}: {first.message.strip().rstrip('.')}.{more}"
 
 
 def shelve_file(ctx: Context, key: str) -> None:
@@ -289,18 +285,16 @@ def shelve_together(ctx: Context, keys: Sequence[str]) -> list[str]:
     """
     planned: dict[str, File] = {}
     with database.writing(ctx.engine) as connection:
-        for key in keys:
-            file = files.load(connection, int(key))
-            target = _plain_target(ctx, file) if file else ""
-            if file and target and target not in planned:
-                files.change(connection, file.id, next_place=target)
+        for file in files.load_all(connection, map(int, keys)).values():
+            target = _plain_target(ctx, file)
+            if target and target not in planned:
                 planned[target] = file
+        files.change_all(connection, {file.id: {"next_place": target} for target, file in planned.items()})
     touched = {folder for target, file in planned.items() for folder in ctx.folders[file.partner].move_unflushed(file.place, target)}
     for folder in touched:
         sync_folder(folder)
     with database.writing(ctx.engine) as connection:
-        for target, file in planned.items():
-            files.change(connection, file.id, state="shelved", place=target, next_place="")
+        files.change_all(connection, {file.id: {"state": "shelved", "place": target, "next_place": ""} for target, file in planned.items()})
     for target, file in planned.items():
         facts = {"partner": file.partner, "file": file.name, "outcome": file.outcome, "place": target, "file_id": file.id}
         ctx.log.info("file.shelved", extra=facts)
@@ -366,9 +360,13 @@ def _is_over(ctx: Context, partner: str, name: str, stamp: str) -> bool:
     return ctx.now() - since >= timedelta(seconds=ctx.timing.incomplete_file)
 
 
+def _subject(partner: str, name: str) -> str:
+    return f"{partner} {name}"
+
+
 def _tell_incomplete(ctx: Context, partner: str, name: str, text: str, advice: str) -> datetime:
     """One task for a file that cannot be taken yet, in its present state; since when it stands."""
-    subject = f"{partner} {name}"
+    subject = _subject(partner, name)
     with database.reading(ctx.engine) as connection:
         told = [task for task in events.open_tasks(connection, kind=INCOMPLETE) if task["subject"] == subject and task["text"] == text]
     if told:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
+from gateway.domain.documents import Receipt
 from gateway.edi.syntax import Finding
 from gateway.errors import PermanentError
 from gateway.mapping.profiles import Profile
@@ -35,43 +38,102 @@ class Problem:
         return cls(document=document, message=finding.message + value, where=finding.where(), remedy=finding.remedy)
 
 
-MOST_DETAILS = 200  # a file of 100,000 documents may have a finding in each; the side file shows no more
+MOST_DETAILS = 200  # of each kind; a file of 100,000 documents may have something in each, and the side file shows no more
+LARGEST_REST = 4 * 1024 * 1024  # bytes of documents to correct that are handed back as a file
+T = TypeVar("T")
+
+
+class Firsts(list[T]):
+    """The first of what may be many, and how many there were."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def append(self, one: T) -> None:
+        """Count one more, and keep it as long as there is room."""
+        self.total += 1
+        if len(self) < MOST_DETAILS:
+            super().append(one)
+
+    def extend(self, more: Iterable[T]) -> None:
+        """Count several more."""
+        for one in more:
+            self.append(one)
+
+    def go_back(self, total: int) -> None:
+        """Forget those that came after so many."""
+        self.total = total
+        del self[total:]
+
+
+K = TypeVar("K")
+
+
+@dataclass(slots=True)
+class BadParts(Generic[K]):
+    """Where the documents lie that were not applied, by the envelopes they are in: first and last byte each, as long as they are worth handing back."""
+
+    spans: dict[K, list[tuple[int, int]]] = field(default_factory=dict)
+    size: int = 0
+
+    def add(self, heads: K, start: int, end: int) -> None:
+        """Note one more."""
+        self.size += end - start
+        if self.size <= LARGEST_REST:
+            self.spans.setdefault(heads, []).append((start, end))
+
+    @property
+    def fit(self) -> bool:
+        """Whether there is something to hand back, and not too much."""
+        return 0 < self.size <= LARGEST_REST
 
 
 @dataclass(slots=True)
 class Reading:
-    """What reading a file comes to."""
+    """What reading a file comes to; `pending` are receipts that are read and not recorded yet (jobs.receipts)."""
 
     file: File
     profile: Profile
     applied: int = 0
-    duplicates: list[str] = field(default_factory=list)
-    held: list[Problem] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    details: list[str] = field(default_factory=list)
+    duplicates: Firsts[str] = field(default_factory=Firsts)
+    held: Firsts[Problem] = field(default_factory=Firsts)
+    problems: Firsts[Problem] = field(default_factory=Firsts)
+    remarks: Firsts[str] = field(default_factory=Firsts)
+    details: Firsts[str] = field(default_factory=Firsts)
+    pending: list[tuple[Receipt, bool]] = field(default_factory=list)
     rest: bytes | None = None
     control: str = ""
     sender: str = ""
     again: bool = False
     accept_control: bool = False
 
+    @classmethod
+    def stopped(cls, file: File, profile: Profile, problem: Problem) -> Reading:
+        """A file of which nothing was applied, for one reason."""
+        reading = cls(file=file, profile=profile)
+        reading.problems.append(problem)
+        return reading
+
     @property
     def counts(self) -> tuple[int, int]:
         """How much was applied and found again so far."""
-        return self.applied, len(self.duplicates)
+        return self.applied, self.duplicates.total
 
-    def detail(self, text: str) -> None:
-        """Keep a technical detail for the side file, as long as it has room."""
-        if len(self.details) < MOST_DETAILS:
-            self.details.append(text)
+    @property
+    def wrong(self) -> list[Problem]:
+        """What is told of the documents that were not applied."""
+        return [*self.problems, *self.held]
 
-    def remark(self, text: str) -> None:
-        """Keep a remark on one of many documents, as long as there is room; what is said of the document stands in its events."""
-        if len(self.remarks) < MOST_DETAILS:
-            self.remarks.append(text)
+    @property
+    def wrong_in_all(self) -> int:
+        """How much there would be to tell."""
+        return self.problems.total + self.held.total
 
     def go_back(self, counts: tuple[int, int]) -> None:
         """Forget what was undone since."""
+        self.pending.clear()
         self.applied = counts[0]
-        del self.duplicates[counts[1] :]
+        self.duplicates.go_back(counts[1])

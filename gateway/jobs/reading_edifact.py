@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import NestedTransaction
@@ -14,11 +15,11 @@ from gateway.edi.syntax import Finding, Scope, Severity
 from gateway.jobs import acknowledgements, answers, receipts, stock_reports
 from gateway.jobs.context import Context
 from gateway.jobs.envelopes import Claim, check_claim, note_all, note_outside
-from gateway.jobs.reading import Problem, Reading
+from gateway.jobs.reading import BadParts, Problem, Reading
 from gateway.mapping import inbound_edifact, readers
 
+LONGEST_HEAD = 4096  # bytes in which UNA, UNB and what may stand before the first message have room
 KNOWN_BUT_UNUSED = frozenset({"DESADV", "RETANN", "RETINS", "INVRPT", "RECADV"})
-LARGEST_REST = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -30,9 +31,16 @@ class _Envelope:
     before_interchange: tuple[int, int] = (0, 0)
     before_group: tuple[int, int] = (0, 0)
     results: list[MessageResult] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
-    bad: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    bad: BadParts[int] = field(default_factory=BadParts)
     headers: dict[int, edifact.InterchangeHeader] = field(default_factory=dict)
+
+    def take(self, result: MessageResult) -> None:
+        """Keep what the answer will tell of a message; what is right is not named in a CONTRL."""
+        self.kinds.add(result.identity[0])
+        if result.findings:
+            self.results.append(result)
 
 
 def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterable[bytes]) -> None:
@@ -41,13 +49,14 @@ def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterabl
     for event in edifact.read_messages(chunks, strictness=readers.strictness_of(reading.profile)):
         if isinstance(event, edifact.Message):
             result, good = _take_message(ctx, connection, reading, event)
-            envelope.results.append(result)
+            envelope.take(result)
             if not good:
-                envelope.bad.setdefault(event.interchange.offset, []).append((event.offset, event.end_offset))
+                envelope.bad.add(event.interchange.offset, event.offset, event.end_offset)
         elif isinstance(event, edifact.FileFinding):
             note_outside(reading, event.finding)
         else:
             _take_envelope(ctx, connection, reading, event, envelope)
+    receipts.record_pending(ctx, connection, reading)
     reading.rest = _rest(ctx, reading, envelope)
 
 
@@ -64,13 +73,15 @@ def _take_envelope(
             claim = Claim(part="edifact", sender=header.sender, control=header.control, usage=usage, sender_at="UNB S002", usage_at="UNB 0035")
             check_claim(ctx, connection, reading, claim)
             note_all(reading, event.findings, f"interchange {header.control}")
+            receipts.record_pending(ctx, connection, reading)
             envelope.interchange, envelope.before_interchange = connection.begin_nested(), reading.counts
-            envelope.results, envelope.findings = [], list(event.findings)
+            envelope.results, envelope.kinds, envelope.findings = [], set(), list(event.findings)
             envelope.headers[header.offset] = header
         case edifact.GroupStart():
+            receipts.record_pending(ctx, connection, reading)
             envelope.group, envelope.before_group = connection.begin_nested(), reading.counts
         case edifact.GroupEnd():
-            _end_group(reading, event, envelope)
+            _end_group(ctx, connection, reading, event, envelope)
         case edifact.InterchangeEnd():
             _end_interchange(ctx, connection, reading, event, envelope)
 
@@ -105,10 +116,10 @@ def _take_message(ctx: Context, connection: Connection, reading: Reading, messag
 def _take_receipt(ctx: Context, connection: Connection, reading: Reading, message: edifact.Message) -> bool:
     found = inbound_edifact.to_receipt(message, profile=reading.profile, catalogue=ctx.places.catalogue)
     if found.receipt is None:
-        reading.problems += [Problem.of(fault, found.position) for fault in found.faults]
+        reading.problems.extend([Problem.of(fault, found.position) for fault in found.faults])
         answers.advise_edifact(ctx, connection, reading, message, found.faults)
         return False
-    receipts.apply_receipt(ctx, connection, reading, found.receipt)
+    receipts.take_receipt(ctx, connection, reading, found.receipt)
     return True
 
 
@@ -128,16 +139,17 @@ def _not_known(message: edifact.Message) -> Finding:
     )
 
 
-def _end_group(reading: Reading, event: edifact.GroupEnd, envelope: _Envelope) -> None:
+def _end_group(ctx: Context, connection: Connection, reading: Reading, event: edifact.GroupEnd, envelope: _Envelope) -> None:
     """Keep or undo a group; its faults reject the messages in it."""
     note_all(reading, event.findings, f"group {event.header.control}")
     spoiled = any(f.severity == Severity.ERROR for f in event.findings)
-    if envelope.group is not None:
-        (envelope.group.rollback if spoiled else envelope.group.commit)()
-        envelope.group = None
     if spoiled:
         reading.go_back(envelope.before_group)
         envelope.findings += event.findings
+    receipts.record_pending(ctx, connection, reading)
+    if envelope.group is not None:
+        (envelope.group.rollback if spoiled else envelope.group.commit)()
+        envelope.group = None
 
 
 def _end_interchange(ctx: Context, connection: Connection, reading: Reading, event: edifact.InterchangeEnd, envelope: _Envelope) -> None:
@@ -146,36 +158,37 @@ def _end_interchange(ctx: Context, connection: Connection, reading: Reading, eve
     if envelope.interchange is None:
         return
     if event.accepted:
+        receipts.record_pending(ctx, connection, reading)
         envelope.interchange.commit()
     else:
         envelope.interchange.rollback()
         reading.go_back(envelope.before_interchange)
     envelope.interchange = None
-    if envelope.results and all(result.identity[0] == "CONTRL" for result in envelope.results):
+    if envelope.kinds == {"CONTRL"}:
         return
     answers.answer_edifact(ctx, connection, reading, event.header, envelope.results, [*envelope.findings, *event.findings])
 
 
 def _rest(ctx: Context, reading: Reading, envelope: _Envelope) -> bytes | None:
     """Just the messages that were not applied, each interchange's in an envelope of its own, as they were sent; nothing where that cannot be read back."""
-    size = sum(end - start for spans in envelope.bad.values() for start, end in spans)
-    if not envelope.bad or size > LARGEST_REST:
+    bad = envelope.bad
+    if not bad.fit:
         return None
-    content = b"".join(ctx.folders[reading.file.partner].read(reading.file.place))
-    rest = b"".join(_enveloped(content, envelope.headers[offset], spans) for offset, spans in envelope.bad.items())
+    cut = partial(ctx.folders[reading.file.partner].cut, reading.file.place)
+    rest = b"".join(_enveloped(cut, envelope.headers[offset], spans) for offset, spans in bad.spans.items())
     events = list(edifact.read_messages([rest]))
     whole = all(event.accepted for event in events if isinstance(event, edifact.InterchangeEnd))
     messages = sum(isinstance(event, edifact.Message) for event in events)
-    return rest if whole and messages == sum(map(len, envelope.bad.values())) else None
+    return rest if whole and messages == sum(map(len, bad.spans.values())) else None
 
 
-def _enveloped(content: bytes, header: edifact.InterchangeHeader, spans: list[tuple[int, int]]) -> bytes:
+def _enveloped(cut: Callable[[int, int], bytes], header: edifact.InterchangeHeader, spans: list[tuple[int, int]]) -> bytes:
     marks = header.delimiters
     start = header.offset - 1
     first = spans[0][0] - 1
-    opening = content[start:first].split(marks.terminator + b"UNG" + marks.element, 1)[0].strip()
+    opening = cut(start, min(first, start + LONGEST_HEAD)).split(marks.terminator + b"UNG" + marks.element, 1)[0].strip()
     opening = opening if opening.endswith(marks.terminator) else opening + marks.terminator
     head = opening[: opening.index(marks.terminator, opening.index(b"UNB" + marks.element)) + 1]
-    messages = b"\r\n".join(content[begin - 1 : end].strip().removesuffix(marks.terminator) + marks.terminator for begin, end in spans)
+    messages = b"\r\n".join(cut(begin - 1, end).strip().removesuffix(marks.terminator) + marks.terminator for begin, end in spans)
     closing = marks.element.join([b"UNZ", str(len(spans)).encode(), header.control.encode("latin-1", "replace")]) + marks.terminator
     return head + b"\r\n" + messages + b"\r\n" + closing + b"\r\n"

@@ -19,17 +19,18 @@ def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterabl
     """Apply what a flat file says."""
     today = ctx.local(ctx.now()).date()
     found = readers.FLAT[kind](chunks, profile=reading.profile, catalogue=ctx.places.catalogue, today=today)
-    reading.problems += [Problem.of(finding, "The whole file") for finding in found.faults]
-    reading.remarks += [finding.message for finding in found.notes]
+    reading.problems.extend([Problem.of(finding, "The whole file") for finding in found.faults])
+    reading.remarks.extend([finding.message for finding in found.notes])
     if found.faults:
         return
     bad: set[int] = set()
     for one in found.receipts:
         if one.receipt is None:
-            reading.problems += [Problem.of(fault, f"receipt at {one.position}") for fault in one.faults]
+            reading.problems.extend([Problem.of(fault, f"receipt at {one.position}") for fault in one.faults])
             bad.update(one.lines)
         else:
-            receipts.apply_receipt(ctx, connection, reading, one.receipt)
+            receipts.take_receipt(ctx, connection, reading, one.receipt)
+    receipts.record_pending(ctx, connection, reading)
     if not found.receipts:
         reading.remarks.append("the file has no rows: nothing returned")
         reading.applied += 1

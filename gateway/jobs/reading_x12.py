@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import NestedTransaction
 
 from gateway.edi import acknowledge, x12
+from gateway.edi.acknowledge import GroupResults
 from gateway.edi.syntax import Finding, Scope, Severity
 from gateway.jobs import acknowledgements, answers, receipts, stock_reports
 from gateway.jobs.context import Context
 from gateway.jobs.envelopes import Claim, check_claim, note_all, note_outside
-from gateway.jobs.reading import Problem, Reading
+from gateway.jobs.reading import BadParts, Problem, Reading
 from gateway.mapping import readers
 from gateway.mapping.inbound_parts import ReadReceipt
 from gateway.mapping.profiles import Profile
 
-ACKNOWLEDGEMENTS = frozenset({"997", "999"})
+LONGEST_HEAD = 4096  # bytes in which an ISA with what may stand after it, and a GS, have room
 KNOWN_BUT_UNUSED = frozenset({"947", "846", "945", "940", "943", "856", "861", "180"})
-LARGEST_REST = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -31,9 +32,9 @@ class _Envelope:
     group: NestedTransaction | None = None
     before_interchange: tuple[int, int] = (0, 0)
     before_group: tuple[int, int] = (0, 0)
-    results: list[acknowledge.SetResult] = field(default_factory=list)
+    results: GroupResults = field(default_factory=GroupResults)
     groups: int = 0
-    bad: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    bad: BadParts[tuple[int, int]] = field(default_factory=BadParts)
 
 
 def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterable[bytes]) -> None:
@@ -42,16 +43,16 @@ def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterabl
     for event in x12.read_sets(chunks, strictness=readers.strictness_of(reading.profile)):
         if isinstance(event, x12.TransactionSet):
             result, good = _take_set(ctx, connection, reading, event)
-            envelope.results.append(result)
+            envelope.results.add(result)
             if not good:
-                heads = (event.interchange.offset, event.group.offset if event.group else 0)
-                envelope.bad.setdefault(heads, []).append((event.offset, event.end_offset))
+                envelope.bad.add((event.interchange.offset, event.group.offset if event.group else 0), event.offset, event.end_offset)
         elif isinstance(event, x12.FileFinding):
             note_outside(reading, event.finding)
         elif isinstance(event, x12.InterchangeAck):
             acknowledgements.take_ta1(ctx, connection, reading, event)
         else:
             _take_envelope(ctx, connection, reading, event, envelope)
+    receipts.record_pending(ctx, connection, reading)
     reading.rest = _rest(ctx, reading, envelope.bad)
 
 
@@ -67,9 +68,11 @@ def _take_envelope(
             claim = Claim(part="x12", sender=header.sender, control=header.control, usage=header.usage, sender_at="ISA06", usage_at="ISA15")
             check_claim(ctx, connection, reading, claim)
             note_all(reading, event.findings, f"interchange {header.control}")
+            receipts.record_pending(ctx, connection, reading)
             envelope.interchange, envelope.before_interchange, envelope.groups = connection.begin_nested(), reading.counts, 0
         case x12.GroupStart():
-            envelope.group, envelope.before_group, envelope.results = connection.begin_nested(), reading.counts, []
+            receipts.record_pending(ctx, connection, reading)
+            envelope.group, envelope.before_group, envelope.results = connection.begin_nested(), reading.counts, GroupResults()
             envelope.groups += 1
         case x12.GroupEnd():
             _end_group(ctx, connection, reading, event, envelope)
@@ -87,7 +90,7 @@ def _take_set(ctx: Context, connection: Connection, reading: Reading, document: 
     good, findings = True, tuple(document.findings)
     if read:
         good = _take_receipt(ctx, connection, reading, read(document, profile=reading.profile, catalogue=ctx.places.catalogue), document)
-    elif document.set_id in ACKNOWLEDGEMENTS:
+    elif document.set_id in acknowledge.ACKNOWLEDGEMENTS:
         acknowledgements.take_acknowledgement(ctx, connection, reading, document)
     elif document.set_id == "824":
         acknowledgements.take_advice(ctx, connection, reading, document)
@@ -130,10 +133,10 @@ def _not_known(document: x12.TransactionSet, profile: Profile) -> Finding:
 
 def _take_receipt(ctx: Context, connection: Connection, reading: Reading, found: ReadReceipt, document: x12.TransactionSet) -> bool:
     if found.receipt is None:
-        reading.problems += [Problem.of(fault, found.position) for fault in found.faults]
+        reading.problems.extend([Problem.of(fault, found.position) for fault in found.faults])
         answers.advise_x12(ctx, connection, reading, document, found.faults)
         return False
-    receipts.apply_receipt(ctx, connection, reading, found.receipt, listed_only=found.listed_only)
+    receipts.take_receipt(ctx, connection, reading, found.receipt, listed_only=found.listed_only)
     return True
 
 
@@ -141,13 +144,13 @@ def _end_group(ctx: Context, connection: Connection, reading: Reading, event: x1
     """Keep or undo a group, and answer it with one 997 or 999 (never a group of acknowledgements)."""
     note_all(reading, event.findings, f"group {event.header.control}")
     spoiled = any(f.severity == Severity.ERROR for f in event.findings)
+    if spoiled:
+        reading.go_back(envelope.before_group)
+    receipts.record_pending(ctx, connection, reading)
     if envelope.group is not None:
         (envelope.group.rollback if spoiled else envelope.group.commit)()
         envelope.group = None
-    if spoiled:
-        reading.go_back(envelope.before_group)
-    acknowledging = event.header.functional_id == "FA" or any(result.set_id in ACKNOWLEDGEMENTS for result in envelope.results)
-    if not acknowledging:
+    if event.header.functional_id != "FA" and not envelope.results.acknowledging:
         answers.answer_group(ctx, connection, reading, event, envelope.results)
 
 
@@ -157,6 +160,7 @@ def _end_interchange(ctx: Context, connection: Connection, reading: Reading, eve
     if envelope.interchange is None:
         return
     if event.accepted:
+        receipts.record_pending(ctx, connection, reading)
         envelope.interchange.commit()
         if event.header.ack_requested and envelope.groups and reading.profile.receive.ta1 == "requested":
             answers.answer_interchange(ctx, connection, reading, acknowledge.acknowledge_interchange(event.header, accepted=True))
@@ -168,30 +172,30 @@ def _end_interchange(ctx: Context, connection: Connection, reading: Reading, eve
     envelope.interchange = None
 
 
-def _rest(ctx: Context, reading: Reading, bad: dict[tuple[int, int], list[tuple[int, int]]]) -> bytes | None:
+def _rest(ctx: Context, reading: Reading, bad: BadParts[tuple[int, int]]) -> bytes | None:
     """Just the sets that were not applied, each group's in an envelope of its own, as they were sent; nothing where that cannot be read back."""
-    size = sum(end - start for spans in bad.values() for start, end in spans)
-    if not bad or size > LARGEST_REST:
+    if not bad.fit:
         return None
-    content = b"".join(ctx.folders[reading.file.partner].read(reading.file.place))
-    rest = b"".join(_enveloped(content, heads, spans) for heads, spans in bad.items() if heads[1])
+    cut = partial(ctx.folders[reading.file.partner].cut, reading.file.place)
+    rest = b"".join(_enveloped(cut, heads, spans) for heads, spans in bad.spans.items() if heads[1])
     events = list(x12.read_sets([rest]))
     sets = sum(isinstance(event, x12.TransactionSet) for event in events)
     whole = all(event.accepted for event in events if isinstance(event, x12.InterchangeEnd))
-    return rest if whole and sets == sum(len(spans) for heads, spans in bad.items() if heads[1]) and sets else None
+    return rest if whole and sets == sum(len(spans) for heads, spans in bad.spans.items() if heads[1]) and sets else None
 
 
-def _enveloped(content: bytes, heads: tuple[int, int], spans: list[tuple[int, int]]) -> bytes:
-    start = next((e.header for e in x12.read_sets([content[heads[0] - 1 :]]) if isinstance(e, x12.InterchangeStart)), None)
+def _enveloped(cut: Callable[[int, int], bytes], heads: tuple[int, int], spans: list[tuple[int, int]]) -> bytes:
+    opening = cut(heads[0] - 1, heads[0] - 1 + LONGEST_HEAD)
+    start = next((e.header for e in x12.read_sets([opening]) if isinstance(e, x12.InterchangeStart)), None)
     if start is None:
         return b""
     element, end = start.separators.element, start.separators.terminator
-    isa = content[heads[0] - 1 : heads[1] - 1].strip(b"\r\n \t").split(end + element, 1)[0]
+    isa = opening[: heads[1] - heads[0]].strip(b"\r\n \t").split(end + element, 1)[0]
     isa = isa[: isa.index(end, 100) + len(end)] if end in isa[100:] else isa + end
-    group = content[heads[1] - 1 :].split(end, 1)[0]
+    group = cut(heads[1] - 1, heads[1] - 1 + LONGEST_HEAD).split(end, 1)[0]
     number = (group.split(element) + [b""] * 7)[6]
     line = b"" if end in (b"\n", b"\r\n") else b"\n"
-    parts = [content[first - 1 : last].strip(b"\r\n \t") for first, last in spans]
+    parts = [cut(first - 1, last).strip(b"\r\n \t") for first, last in spans]
     sets = b"".join(part + (b"" if part.endswith(end) else end) + line for part in parts)
     closing = element.join([b"GE", str(len(spans)).encode(), number]) + end + line
     closing += element.join([b"IEA", b"1", start.control.encode("latin-1", "replace")]) + end + line

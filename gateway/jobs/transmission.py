@@ -236,12 +236,10 @@ def deliver_together(ctx: Context, keys: Sequence[str]) -> list[str]:
     for file in together:
         ctx.outgoing(file.partner).stage(file.name, file.content or b"")
     with database.writing(ctx.engine) as connection:
-        for file in together:
-            files.change(connection, file.id, state="staged")
+        files.change_all(connection, {file.id: {"state": "staged"} for file in together})
     put = [file for file in together if _put(ctx, file)]
     with database.writing(ctx.engine) as connection:
-        for file in put:
-            _note_delivered(ctx, connection, file)
+        _note_delivered(ctx, connection, put)
     for file in put:
         _log_delivered(ctx, file)
     return [str(file.id) for file in put]
@@ -251,9 +249,9 @@ def _plain_deliveries(ctx: Context, keys: Sequence[str]) -> list[File]:
     """The files that wait to be put into an outbox and nowhere else, one of each name."""
     chosen: dict[tuple[str, str], File] = {}
     with database.reading(ctx.engine) as connection:
-        found = [files.load(connection, int(key)) for key in keys]
-    for file in found:
-        if file and file.state == "pending" and not _goes_on(ctx, file):
+        found = files.load_all(connection, map(int, keys))
+    for file in found.values():
+        if file.state == "pending" and not _goes_on(ctx, file):
             chosen.setdefault((file.partner, file.name), file)
     return list(chosen.values())
 
@@ -298,16 +296,18 @@ def _rename(ctx: Context, file: File) -> None:
 
 def _delivered(ctx: Context, file: File) -> None:
     with database.writing(ctx.engine) as connection:
-        _note_delivered(ctx, connection, file)
+        _note_delivered(ctx, connection, [file])
     _log_delivered(ctx, file)
 
 
-def _note_delivered(ctx: Context, connection: Connection, file: File) -> None:
-    files.change(connection, file.id, state="delivered", outcome="delivered", settled_at=ctx.now())
-    for row in files.documents_in(connection, file.id):
-        if row["acknowledgement"] == "awaiting":
-            files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
-        _sent(ctx, connection, file, row)
+def _note_delivered(ctx: Context, connection: Connection, delivered: Sequence[File]) -> None:
+    files.change_all(connection, {file.id: {"state": "delivered", "outcome": "delivered", "settled_at": ctx.now()} for file in delivered})
+    documents = files.sent_in(connection, [file.id for file in delivered])
+    for file in delivered:
+        for row in documents.get(file.id, ()):
+            if row["acknowledgement"] == "awaiting":
+                files.change_document(connection, row["id"], expected_by=ctx.profiles[file.partner].acknowledge_by(ctx.now()))
+            _sent(ctx, connection, file, row)
 
 
 def _log_delivered(ctx: Context, file: File) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Engine
-
 from gateway.folders import packing
 from gateway.folders.packing import Opened
 from gateway.folders.unpacking import PackedError
@@ -28,8 +26,10 @@ def translate_together(ctx: Context, keys: Sequence[str]) -> list[str]:
     done: list[str] = []
     began = ctx.monotonic()
     with database.shared(ctx.engine) as engine:
+        with database.reading(engine) as connection:
+            found = files.load_all(connection, map(int, keys))
         for key in keys:
-            if _may_share(ctx, engine, key):
+            if _may_share(ctx, found.get(int(key))):
                 intake.translate_file(replace(ctx, engine=engine), key)
                 done.append(key)
             if ctx.monotonic() - began > SHARE_SECONDS:
@@ -37,9 +37,7 @@ def translate_together(ctx: Context, keys: Sequence[str]) -> list[str]:
     return done
 
 
-def _may_share(ctx: Context, engine: Engine, key: str) -> bool:
-    with database.reading(engine) as connection:
-        file = files.load(connection, int(key))
+def _may_share(ctx: Context, file: File | None) -> bool:
     return file is None or file.state != "taken" or not packing.may_be_packed(ctx.folders[file.partner], file.place)
 
 
@@ -64,10 +62,10 @@ def translate(ctx: Context, key: str) -> None:
 
 def _take_inside(ctx: Context, file: File, opened: Opened) -> None:
     folder, taken = ctx.folders[file.partner], []
+    with database.reading(ctx.engine) as connection:
+        known = files.claimed_as(connection, partner=file.partner, places=[claimed.place for claimed in opened.files])
     for claimed in opened.files:
-        with database.reading(ctx.engine) as connection:
-            known = files.claimed_as(connection, partner=file.partner, place=claimed.place)
-        if known is None:
+        if claimed.place not in known:
             packing.put_inside(folder, opened, claimed)
             intake.receive_file(ctx, file.partner, claimed)
         taken.append(claimed.name)

@@ -11,7 +11,7 @@ commit. Whoever lost the lease writes nothing, however long it slept.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -24,7 +24,7 @@ from sqlalchemy.engine import NestedTransaction
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import PermanentError, TemporaryError
-from gateway.store import living
+from gateway.store import later, living
 
 BUSY_SECONDS = 30
 IDLE_SECONDS = 300.0
@@ -65,10 +65,12 @@ def connect(url: str, *, idle_seconds: float = IDLE_SECONDS) -> Engine:
         engine = create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True)
         event.listen(engine, "connect", partial(_set_up_postgres, idle_seconds))
         living.watch(engine)
+        later.watch(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_immediate)
+    later.watch(engine)
     return engine
 
 
@@ -107,6 +109,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if guard is not None and connection.execute(lock_row(connection, guard.statement), guard.values).first() is None:
             raise LeaseLostError
         yield connection
+        later.write(connection)
         if connection.info.pop("wake", False) and connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"NOTIFY {WAKE}")
 
@@ -274,6 +277,16 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     return None if found is None else found[0]
 
 
+def insert_all_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, returning: tuple[str, ...]) -> Sequence[Any]:
+    """Insert the rows whose unique keys are not there, in one statement; the named columns of those that were inserted, in no order."""
+    return connection.execute(_insertion_of_many(connection.dialect.name, table, returning), list(rows)).all() if rows else ()
+
+
+@cache
+def _insertion_of_many(dialect: str, table: Table, returning: tuple[str, ...]) -> Any:
+    return _statements(dialect).insert(table).on_conflict_do_nothing().returning(*(table.c[name] for name in returning))
+
+
 @cache
 def _insertion(dialect: str, table: Table) -> Any:
     """The statement of `insert_new`, made once for a table: making it costs as much as running it."""
@@ -286,11 +299,17 @@ def count_on(connection: Connection, table: Table, row: Mapping[str, Any]) -> in
     return int(connection.execute(_counting(connection.dialect.name, table), dict(row)).scalar_one())
 
 
+def count_all_on(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, by: str) -> dict[str, int]:
+    """The same for several rows of different keys, in one statement: each `last` by the column that tells them apart."""
+    found = connection.execute(_counting(connection.dialect.name, table, (by,)), list(rows))
+    return {key: int(last) for last, key in found}
+
+
 @cache
-def _counting(dialect: str, table: Table) -> Any:
+def _counting(dialect: str, table: Table, also: tuple[str, ...] = ()) -> Any:
     insertion = _statements(dialect).insert(table)
     raised = insertion.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_={"last": table.c.last + 1})
-    return raised.returning(table.c.last)
+    return raised.returning(table.c.last, *(table.c[name] for name in also))
 
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:

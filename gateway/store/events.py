@@ -12,11 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from gateway.store import audit, database
+from gateway.store import audit, database, later
 from gateway.store.schema import alerts, events, job_runs, positions, schedule, tasks
 
-INSERTION = events.insert()
-HAPPENED = select(events.c.id).where(events.c.file_id == bindparam("file_id"), events.c.word == bindparam("word")).limit(1)
+HAPPENED = select(events.c.word).where(events.c.file_id == bindparam("file_id"), events.c.word.in_(bindparam("words", expanding=True)))
 
 
 def note(  # noqa: PLR0913 - an event names all it belongs to
@@ -44,7 +43,7 @@ def note(  # noqa: PLR0913 - an event names all it belongs to
         "text": text,
         "facts": database.pack(facts or {}),
     }
-    connection.execute(INSERTION, row | {"digest": audit.digest_of(row)})
+    later.add(connection, events, row | {"digest": audit.digest_of(row)})
 
 
 def note_once(connection: Connection, word: str, text: str, *, at: datetime, rma: str) -> None:
@@ -80,9 +79,9 @@ def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
     return list_events(connection, events.c.file_id == file_id)
 
 
-def happened(connection: Connection, file_id: int, word: str) -> bool:
-    """Whether an event of this kind is in a file's story."""
-    return connection.execute(HAPPENED, {"file_id": file_id, "word": word}).first() is not None
+def happened(connection: Connection, file_id: int, *words: str) -> set[str]:
+    """Those of the kinds of events that are in a file's story."""
+    return set(connection.execute(HAPPENED, {"file_id": file_id, "words": words}).scalars())
 
 
 def open_task(  # noqa: PLR0913 - a task is these six facts

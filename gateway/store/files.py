@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,9 +48,10 @@ class File:
 
 # Statements of the way of a file, made once: making one costs as much as running it.
 BY_ID = select(files).where(files.c.id == bindparam("asked_id"))
+BY_IDS = select(files).where(files.c.id.in_(bindparam("asked_ids", expanding=True))).order_by(files.c.id)
 TAKEN = BY_ID.where(files.c.state == "taken")
 CHANGE = update(files).where(files.c.id == bindparam("asked_id"))
-CLAIMED_AS = select(files).where(files.c.claimed_as == bindparam("claimed")).order_by(files.c.id).limit(1)
+CLAIMED_AS = select(files).where(files.c.claimed_as.in_(bindparam("claimed", expanding=True))).order_by(files.c.id)
 USED_BEFORE = select(files).where(
     files.c.direction == "in",
     files.c.partner == bindparam("partner"),
@@ -77,6 +79,12 @@ def load(connection: Connection, file_id: int) -> File | None:
     return _file(dict(found)) if found else None
 
 
+def load_all(connection: Connection, file_ids: Iterable[int]) -> dict[int, File]:
+    """The files of these numbers that there are."""
+    found = connection.execute(BY_IDS, {"asked_ids": list(file_ids)}).mappings()
+    return {row["id"]: _file(dict(row)) for row in found}
+
+
 def load_taken(connection: Connection, file_id: int) -> File | None:
     """A file that is taken and not handled yet, its row locked, so that of two readers only one applies it."""
     found = connection.execute(database.lock_row(connection, TAKEN), {"asked_id": file_id}).mappings().first()
@@ -90,8 +98,17 @@ def list_files(connection: Connection, *criteria: Any) -> list[File]:
 
 def change(connection: Connection, file_id: int, **values: Any) -> None:
     """Write what became of a file."""
-    plain = {name: database.instant(value) if isinstance(value, datetime) else value for name, value in values.items()}
-    connection.execute(CHANGE, {"asked_id": file_id, **plain})
+    change_all(connection, {file_id: values})
+
+
+def change_all(connection: Connection, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """The same for several files by their numbers, in one statement; what is written of each has the same names."""
+    rows = [
+        {"asked_id": file_id} | {name: database.instant(value) if isinstance(value, datetime) else value for name, value in values.items()}
+        for file_id, values in changes.items()
+    ]
+    if rows:
+        connection.execute(CHANGE, rows if len(rows) > 1 else rows[0])
 
 
 def arrived(connection: Connection, file_id: int) -> str:
@@ -115,10 +132,13 @@ def same_control(connection: Connection, *, partner: str, sender: str, control: 
     return _file(dict(found)) if found else None
 
 
-def claimed_as(connection: Connection, *, partner: str, place: str) -> File | None:
-    """The file that was claimed under a name in `processing/`, wherever it is now."""
-    found = connection.execute(CLAIMED_AS, {"claimed": f"{partner}/{place}"}).mappings().first()
-    return _file(dict(found)) if found else None
+def claimed_as(connection: Connection, *, partner: str, places: Collection[str]) -> dict[str, File]:
+    """The files that were claimed under names in `processing/`, wherever they are now: the first of each name."""
+    found: dict[str, File] = {}
+    if places:
+        for row in connection.execute(CLAIMED_AS, {"claimed": [f"{partner}/{place}" for place in places]}).mappings():
+            found.setdefault(str(row["claimed_as"]).removeprefix(f"{partner}/"), _file(dict(row)))
+    return found
 
 
 def sent_since(connection: Connection, *, partner: str | None, since: datetime, until: datetime | None = None) -> list[File]:
@@ -175,6 +195,14 @@ def documents_of(connection: Connection, *criteria: Any) -> list[dict[str, Any]]
         .order_by(file_documents.c.id)
     )
     return database.rows(connection, statement)
+
+
+def sent_in(connection: Connection, file_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
+    """The documents in each of several files."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in documents_of(connection, file_documents.c.file_id.in_(file_ids)):
+        found.setdefault(row["file_id"], []).append(row)
+    return found
 
 
 def documents_in(connection: Connection, file_id: int) -> list[dict[str, Any]]:
@@ -239,6 +267,11 @@ def overdue_documents(connection: Connection, *, now: datetime) -> list[dict[str
 def next_control(connection: Connection, *, partner: str, kind: str, first: int) -> int:
     """Take the next control number, in the caller's transaction: without gap when it commits, without trace when it does not (R-065)."""
     return database.count_on(connection, control_numbers, {"partner": partner, "kind": kind, "last": first})
+
+
+def next_controls(connection: Connection, *, partner: str, kinds: Sequence[str], first: int) -> dict[str, int]:
+    """The same for several kinds at once."""
+    return database.count_all_on(connection, control_numbers, [{"partner": partner, "kind": kind, "last": first} for kind in kinds], by="kind")
 
 
 def count_wanting(connection: Connection) -> dict[str, int]:

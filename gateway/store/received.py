@@ -5,6 +5,7 @@ As with returns, what is loaded in a writing transaction decides there; a receip
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,27 +45,33 @@ def receipts_in(connection: Connection, file_id: int) -> list[HeldReceipt]:
     return list_receipts(connection, receipts.c.file_id == file_id)
 
 
-def add_receipt(  # noqa: PLR0913 - the columns that a receipt alone does not give
-    connection: Connection, receipt: Receipt, *, content_key: str, ra: str | None, state: str, reason: str, file_id: int | None, at: datetime
-) -> int | None:
-    """Write a receipt; None when the same receipt (partner, number, lines) is there already (R-075)."""
-    return database.insert_new(
-        connection,
-        receipts,
-        {
-            "partner": receipt.partner,
-            "receipt_no": receipt.receipt_no,
-            "content_key": content_key,
-            "ra": ra,
-            "ra_reference": receipt.ra_reference,
-            "state": state,
-            "reason": reason,
-            "file_id": file_id,
-            "document": documents.dump(receipt),
-            "received_on": receipt.received_on.isoformat(),
-            "arrived_at": database.instant(at),
-        },
-    )
+def row_of(  # noqa: PLR0913 - the columns that a receipt alone does not give
+    receipt: Receipt, *, content_key: str, ra: str | None, state: str, reason: str, file_id: int | None, at: datetime
+) -> dict[str, Any]:
+    """A receipt as it is written."""
+    return {
+        "partner": receipt.partner,
+        "receipt_no": receipt.receipt_no,
+        "content_key": content_key,
+        "ra": ra,
+        "ra_reference": receipt.ra_reference,
+        "state": state,
+        "reason": reason,
+        "file_id": file_id,
+        "document": documents.dump(receipt),
+        "received_on": receipt.received_on.isoformat(),
+        "arrived_at": database.instant(at),
+    }
+
+
+def add_receipt(connection: Connection, receipt: Receipt, **fields: Any) -> int | None:
+    """Write a receipt (the fields of `row_of`); None when the same receipt (partner, number, lines) is there already (R-075)."""
+    return database.insert_new(connection, receipts, row_of(receipt, **fields))
+
+
+def add_receipts(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Write several of a partner at once; the content keys of those that were not there already."""
+    return {row.content_key for row in database.insert_all_new(connection, receipts, rows, returning=("content_key",))}
 
 
 def _held_receipt(row: dict[str, Any]) -> HeldReceipt:
@@ -113,10 +120,25 @@ NUMBERED = (
 )
 
 
+NUMBERED_ANY = (
+    select(receipts)
+    .where(receipts.c.partner == bindparam("partner"), receipts.c.receipt_no.in_(bindparam("numbers", expanding=True)))
+    .order_by(receipts.c.id)
+)
+
+
 def receipts_numbered(connection: Connection, *, partner: str, receipt_no: str) -> list[HeldReceipt]:
     """Every receipt of a partner with this number."""
     found = connection.execute(NUMBERED, {"partner": partner, "receipt_no": receipt_no}).mappings()
     return [_held_receipt(dict(row)) for row in found]
+
+
+def receipts_numbered_any(connection: Connection, *, partner: str, numbers: Collection[str]) -> dict[str, list[HeldReceipt]]:
+    """The same for several numbers at once; those of each that has any."""
+    found: dict[str, list[HeldReceipt]] = {}
+    for row in connection.execute(NUMBERED_ANY, {"partner": partner, "numbers": list(numbers)}).mappings():
+        found.setdefault(row["receipt_no"], []).append(_held_receipt(dict(row)))
+    return found
 
 
 def waiting_receipts(connection: Connection, *, naming: str) -> list[HeldReceipt]:

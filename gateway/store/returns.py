@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -188,22 +188,58 @@ def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | N
     return _held_authorization(dict(found)) if found else None
 
 
-NAMED = select(authorizations).where(or_(authorizations.c.ra == bindparam("written"), func.upper(authorizations.c.ra) == bindparam("plain")))
-NAMED_OF_PARTNER = NAMED.where(authorizations.c.partner == bindparam("partner"))
+NAMED = (
+    select(authorizations)
+    .where(
+        or_(authorizations.c.ra.in_(bindparam("written", expanding=True)), func.upper(authorizations.c.ra).in_(bindparam("plain", expanding=True)))
+    )
+    .order_by(authorizations.c.ra)
+)
+
+
+def _plain(text: str) -> str:
+    return text.strip().lstrip("#").upper()
 
 
 def find_authorization(connection: Connection, *, partner: str | None, references: Sequence[str]) -> HeldAuthorization | None:
     """The RA, of one partner or (None) of any, that one of the references names: as written, or without `#` and blanks and in capitals."""
+    return named_by(references, authorizations_named(connection, references), partner=partner)
+
+
+def authorizations_named(connection: Connection, references: Iterable[str]) -> dict[str, list[HeldAuthorization]]:
+    """The RAs of any partner that references may name, by their numbers in capitals."""
+    texts = [text for text in references if _plain(text)]
+    found: dict[str, list[HeldAuthorization]] = {}
+    if texts:
+        asked = {"written": [text.strip() for text in texts], "plain": [_plain(text) for text in texts]}
+        for row in connection.execute(database.lock_row(connection, NAMED), asked).mappings():
+            found.setdefault(row["ra"].upper(), []).append(_held_authorization(dict(row)))
+    return found
+
+
+def named_by(references: Iterable[str], found: Mapping[str, Sequence[HeldAuthorization]], *, partner: str | None) -> HeldAuthorization | None:
+    """The first that references name among those found, of one partner or (None) of any; as written before in capitals."""
     for text in references:
-        plain = text.strip().lstrip("#").upper()
-        if not plain:
-            continue
-        named = {"written": text.strip(), "plain": plain} | ({"partner": partner} if partner else {})
-        found = connection.execute(database.lock_row(connection, NAMED_OF_PARTNER if partner else NAMED), named).mappings().first()
-        row = dict(found) if found else None
-        if row:
-            return _held_authorization(row)
+        written, mine = text.strip(), [ra for ra in found.get(_plain(text), ()) if partner in (None, ra.document.partner)]
+        mine += [ra for ra in found.get(written.upper(), ()) if ra.document.ra == written and partner in (None, ra.document.partner)]
+        if mine and _plain(text):
+            return next((ra for ra in mine if ra.document.ra == written), mine[0])
     return None
+
+
+STATES_OF = select(returns.c.rma, returns.c.state).where(returns.c.rma.in_(bindparam("asked", expanding=True))).order_by(returns.c.rma)
+DECIDED = select(decisions.c.rma).where(decisions.c.rma.in_(bindparam("asked", expanding=True)))
+
+
+def states_of(connection: Connection, rmas: Iterable[str]) -> dict[str, str]:
+    """The state in Loop of each of the returns, as last seen."""
+    found = connection.execute(database.lock_row(connection, STATES_OF), {"asked": list(rmas)})
+    return {rma: state for rma, state in found}
+
+
+def decided_of(connection: Connection, rmas: Iterable[str]) -> set[str]:
+    """Those of the returns that have their decision."""
+    return set(connection.execute(DECIDED, {"asked": list(rmas)}).scalars())
 
 
 def _held_authorization(row: dict[str, Any]) -> HeldAuthorization:

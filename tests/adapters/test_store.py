@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from gateway.store import database, effects, events, files, ledger, listing, workqueue
 from gateway.store.effects import EffectState
@@ -201,3 +202,58 @@ def test_it_takes_a_schedule_slot_once(engine: Engine) -> None:
         assert events.due_jobs(connection, now=NOON) == ["Upkeep"]
         assert events.take_slot(connection, "Upkeep", now=NOON, next_at=later(60))
         assert not events.take_slot(connection, "Upkeep", now=NOON, next_at=later(60))
+
+
+def note(connection: Connection, text: str) -> None:
+    """Something that happened."""
+    events.note(connection, "test", text, at=NOON, rma="7")
+
+
+def story(engine: Engine) -> list[str]:
+    """What stands in the story, in order."""
+    with database.reading(engine) as connection:
+        return [row["text"] for row in events.of_return(connection, "7")]
+
+
+def test_it_writes_what_happened_with_the_commit_and_forgets_it_with_a_rollback(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError), database.writing(engine) as connection:
+        note(connection, "undone")
+        _ = 1 / 0
+    with engine.begin() as connection:  # also where nobody writes it out on purpose
+        note(connection, "one")
+        note(connection, "two")
+    assert story(engine) == ["one", "two"]
+
+
+def test_it_shows_what_happened_in_the_transaction_in_which_it_did(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        note(connection, "one")
+        assert [row["text"] for row in events.of_return(connection, "7")] == ["one"]
+        events.note_once(connection, "test", "one", at=NOON, rma="7")
+        note(connection, "two")
+    assert story(engine) == ["one", "two"]
+
+
+def test_it_undoes_with_a_part_of_a_transaction_just_what_happened_in_it(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        note(connection, "before")
+        kept = connection.begin_nested()
+        note(connection, "kept")
+        kept.commit()
+        undone = connection.begin_nested()
+        note(connection, "undone")
+        with connection.begin_nested():
+            note(connection, "undone with it")
+        note(connection, "undone too")
+        undone.rollback()
+        note(connection, "after")
+    assert story(engine) == ["before", "kept", "after"]
+
+
+def test_it_writes_nothing_of_a_transaction_whose_commit_failed(engine: Engine) -> None:
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        note(connection, "lost")
+        note(connection, None)  # type: ignore[arg-type]  # refused when it is written, at the commit
+    with database.writing(engine) as connection:
+        note(connection, "after")
+    assert story(engine) == ["after"]

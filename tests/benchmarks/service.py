@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -34,12 +35,10 @@ KEYS = {
 }
 
 
-def content(number: int, sets: int) -> bytes:
-    """A file with so many 944s of two lines, for RAs that are not known yet."""
-    receipts = [
-        (f"RA{number:06d}{place:06d}"[:16], Receipt(receipt_no=f"W{number:05d}{place:06d}", lines=(("TEE-BLK-M", 1), ("HOOD-GRY-M", 1))))
-        for place in range(sets)
-    ]
+def content(number: int, sets: int, *, noted: bool = False) -> bytes:
+    """A file with so many 944s of two lines, for RAs that are not known yet; `noted`: each lacks its N1, which is a finding."""
+    one = Receipt(lines=(("TEE-BLK-M", 1), ("HOOD-GRY-M", 1)), warehouse="" if noted else "NJ1")
+    receipts = [(f"RA{number:06d}{place:06d}"[:16], replace(one, receipt_no=f"W{number:05d}{place:06d}")) for place in range(sets)]
     return make_944_file(receipts, Envelope(number=number))
 
 

@@ -10,7 +10,7 @@ BAD = RECEIPT.replace("W17*C*20260310*JW0000417*", "W17*C*20261310**").replace("
 
 def acknowledge_file(data):
     """The 997 body for the only group of a file."""
-    results = [acknowledge.SetResult(each.set_id, each.control, each.findings) for each in sets_of(data)]
+    results = acknowledge.GroupResults.of(acknowledge.SetResult(each.set_id, each.control, each.findings) for each in sets_of(data))
     end = next(event for event in events(data) if isinstance(event, x12.GroupEnd))
     body = acknowledge.acknowledge_group(end.header, results, end.findings, end.declared, end.counted)
     return ["*".join(segment) for segment in body]
@@ -109,7 +109,9 @@ def test_it_builds_and_reads_a_ta1():
 
 
 def group_of(data):
-    results = [acknowledge.SetResult(each.set_id, each.control, each.findings, ("W1704", "RA55120")) for each in sets_of(data)]
+    results = acknowledge.GroupResults.of(
+        acknowledge.SetResult(each.set_id, each.control, each.findings, ("W1704", "RA55120")) for each in sets_of(data)
+    )
     end = next(event for event in events(data) if isinstance(event, x12.GroupEnd))
     return end.header, results, end.findings, end.declared, end.counted
 
@@ -170,3 +172,29 @@ def test_it_reads_an_824_whose_errors_stand_in_front_of_every_item():
     )
     advice = acknowledge.read_application_advice(sets_of(data)[0])
     assert advice.items[0].result == "" and advice.items[0].errors[0].position is None
+
+
+def large(bad):
+    """The 997 body for a group of MOST_SETS + 1 sets, so many of which are bad, the last ones."""
+    most = acknowledge.MOST_SETS
+    (wrong,) = sets_of(flat(BAD))
+    findings = [[]] * (most + 1 - bad) + [wrong.findings] * bad
+    results = acknowledge.GroupResults.of(acknowledge.SetResult("944", f"{place:05d}", found) for place, found in enumerate(findings, 1))
+    end = next(event for event in events(flat()) if isinstance(event, x12.GroupEnd))
+    return ["*".join(segment) for segment in acknowledge.acknowledge_group(end.header, results, [], most + 1, most + 1)]
+
+
+def test_it_names_of_a_very_large_group_only_what_was_not_accepted():
+    assert large(0) == ["AK1*RE*901", "AK9*A*10001*10001*10001"]
+    body = large(2)
+    assert body[:2] == ["AK1*RE*901", "AK2*944*10000"]
+    assert [segment for segment in body if segment.startswith(("AK2", "AK5", "AK9"))] == [
+        "AK2*944*10000", "AK5*R*5", "AK2*944*10001", "AK5*R*5", "AK9*P*10001*10001*9999",
+    ]  # fmt: skip
+    assert "AK4*2*373*8*20261310" in body
+
+
+def test_it_tells_the_details_of_so_many_bad_sets_and_that_the_others_are_bad():
+    body = large(acknowledge.MOST_SETS + 1)
+    assert (body.count("AK5*R*5"), body.count("AK4*2*373*8*20261310")) == (acknowledge.MOST_SETS + 1, acknowledge.MOST_SETS)
+    assert body[-3:] == ["AK2*944*10001", "AK5*R*5", "AK9*R*10001*10001*0"]
