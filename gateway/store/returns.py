@@ -20,7 +20,7 @@ from gateway.domain.lifecycle import ENDED, WAITING_FOR_GOODS, RaState, step
 from gateway.domain.matching import squeeze
 from gateway.domain.receiving import Decision, Standing
 from gateway.store import database, documents, keeping
-from gateway.store.schema import authorization_lines, authorizations, decisions, returns, tracking_numbers
+from gateway.store.schema import IS_HELD, authorization_lines, authorizations, decisions, returns, tracking_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def returns_of_order(connection: Connection, order_id: str) -> list[HeldReturn]:
 
 def held_returns(connection: Connection) -> list[HeldReturn]:
     """Returns that wait for a mapping."""
-    return list_returns(connection, returns.c.hold != "")
+    return list_returns(connection, IS_HELD)
 
 
 def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[HeldReturn]:

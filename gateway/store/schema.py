@@ -82,10 +82,11 @@ authorizations = _table(
     Column("value_cents", Id, nullable=False, default=0),
     Column("created_at", String(40), nullable=False, index=True),
     Column("sent_at", String(40)),
-    Column("first_receipt_at", String(40), index=True),
+    Column("first_receipt_at", String(40)),
     Column("wait_until", String(40), index=True),
     Index("ix_authorizations_state", "state", "created_at", "ra"),
     Index("ix_authorizations_sent", "state", "sent_at", "ra"),
+    Index("ix_authorizations_came", "state", "first_receipt_at", "rma"),
     Index("ix_authorizations_standing", "state", "partner", "currency", "sent_at", "created_at", "value_cents"),
 )
 tracking_numbers = _table(
@@ -222,10 +223,11 @@ files = _table(
     Column("side_text", Text, nullable=False, default=""),
     Column("folder", String(16), nullable=False, default=""),
     Column("modified_at", String(40)),
-    Column("arrived_at", String(40), nullable=False, index=True),
+    Column("arrived_at", String(40), nullable=False),
     Column("settled_at", String(40)),
     Column("masked_sha256", String(64), nullable=False, default=""),
     Index("ix_files_outcome", "direction", "outcome", "id"),
+    Index("ix_files_listed", "partner", "direction", "outcome", "id"),
     Index("ix_files_partner", "partner", "direction", "arrived_at", "outcome"),
     Index("ix_files_arrived", "arrived_at", "partner", "direction", "outcome"),
 )

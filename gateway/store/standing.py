@@ -121,4 +121,5 @@ def files_between(connection: Connection, start: datetime, end: datetime) -> Row
     """Files in and out by partner, direction and outcome, counted."""
     columns = (files.c.partner, files.c.direction, files.c.outcome)
     between = (files.c.arrived_at >= database.instant(start)) & (files.c.arrived_at < database.instant(end))
-    return database.rows(connection, select(*columns, func.count().label("count")).where(between).group_by(*columns))
+    partner = func.coalesce(files.c.partner, "")  # as in `overview.files_since`
+    return database.rows(connection, select(*columns, func.count().label("count")).where(between).group_by(partner, *columns[1:], files.c.partner))
