@@ -18,7 +18,7 @@ import os
 import stat
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -211,6 +211,15 @@ class PartnerFolders:
                 for (kind, name), seen in self._seen.items()
                 if seen.waits and now - seen.since >= LONGEST_HOLD
             ]
+
+    def gone(self, names: Iterable[str]) -> list[str]:
+        """Which of these names lie neither in an inbox nor, taken, in `processing/`."""
+        with self._lock:
+            for inbox in self.inboxes.values():
+                self.check(inbox)  # what lies on a share that is away is not gone
+            lying = {name for inbox in self.inboxes.values() for name, _ in self._candidates(inbox)}
+            taken = {one.name for one in self.claimed()}
+        return [name for name in names if name not in lying and naming.shorten(name) not in taken]
 
     def claim_incomplete(self, path: Path, *, now: float) -> list[Claimed]:
         """Take an incomplete file after all, to report it."""
