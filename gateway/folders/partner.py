@@ -198,6 +198,12 @@ class PartnerFolders:
         with self._lock:
             return any(not seen.incomplete and not seen.waits for seen in self._seen.values())
 
+    def settles_in(self, *, now: float) -> float | None:
+        """In how many seconds the next file will have kept still long enough; None when none is waited for."""
+        with self._lock:
+            rests = [seen.since + self.settle_seconds - now for seen in self._seen.values() if not seen.incomplete and not seen.waits]
+            return min((rest for rest in rests if rest > 0), default=None)
+
     def incomplete(self) -> list[tuple[Path, str]]:
         """Files that stopped growing without their closing envelope, each with what tells its state: a file that grows on is told of anew."""
         with self._lock:

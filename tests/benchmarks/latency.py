@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.simulator.partner import make_944
-from gateway.store import database, schema
+from gateway.store import database, files, schema, workqueue
 from tests.stage import Stage
 
 FIRST = 88_000_000
@@ -63,10 +63,18 @@ def until(true: Callable[[], bool], *, seconds: float = 60) -> float:
 
 
 def trace(stage: Stage, rma: int, dropped: float) -> dict[str, float]:
-    """When what was written down of a return, in seconds after its file was dropped."""
+    """When what was written down of a return and of the newest file, in seconds after that was dropped."""
+    told = schema.events.select().order_by(schema.events.c.id)
     with database.reading(stage.ctx.engine) as connection:
-        rows = database.rows(connection, schema.events.select().where(schema.events.c.rma == str(rma)).order_by(schema.events.c.id))
+        newest = schema.events.c.file_id == files.last_file(connection)
+        rows = database.rows(connection, told.where((schema.events.c.rma == str(rma)) | newest | (schema.events.c.word == "file.taken")))
     return {row["word"]: database.moment(row["at"]).timestamp() - dropped for row in rows}
+
+
+def is_idle(stage: Stage) -> bool:
+    """Whether nothing is due any more."""
+    with database.reading(stage.ctx.engine) as connection:
+        return workqueue.due_count(connection, now=stage.ctx.now()) == 0
 
 
 def main() -> None:
@@ -93,6 +101,7 @@ def main() -> None:
                 dropped, by_clock = time.monotonic(), time.time()
                 called = until(lambda rma=rma: stage.calls("process", rma) > 0)  # type: ignore[misc]  # bound at once
                 found.append(called - dropped - asked.settle)
+                until(lambda: is_idle(stage))
                 if asked.trace:
                     print(f"{found[-1]:.3f}", {word: round(at - asked.settle, 3) for word, at in trace(stage, rma, by_clock).items() if at > 0})
         ordered = sorted(found)
