@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from gateway.edi import x12
 from gateway.edi.syntax import Finding, Severity
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
@@ -26,6 +27,11 @@ class Claim:
     usage: str
     sender_at: str
     usage_at: str
+
+    @classmethod
+    def of_x12(cls, header: x12.InterchangeHeader) -> Claim:
+        """What an ISA says."""
+        return cls(part="x12", sender=header.sender, control=header.control, usage=header.usage, sender_at="ISA06", usage_at="ISA15")
 
     @property
     def where(self) -> str:

@@ -17,7 +17,7 @@ from gateway.edi import x12
 from gateway.folders import Claimed, Facts, NameTakenError
 from gateway.folders.durable import sync_folder
 from gateway.folders.partner import MOST_AT_ONCE
-from gateway.jobs import reading_edifact, reading_flat, reading_x12, rehearsing
+from gateway.jobs import reading_edifact, reading_flat, reading_large, reading_x12, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
 from gateway.mapping import outbound, readers
@@ -96,14 +96,17 @@ def _go_on(ctx: Context, file: File) -> None:
 
 
 def translate_file(ctx: Context, key: str) -> None:
-    """Read a taken file and apply what it says, in one transaction."""
+    """Read a taken file and apply what it says, in one transaction; the receipts of a very large one before that, in pieces."""
     stopped: StopFileError | None = None
+    with database.reading(ctx.engine) as connection:
+        known = files.load(connection, int(key))
+    recorded = reading_large.record(ctx, known, _profile_of(ctx, known)) if known else None
     try:
         with database.writing(ctx.engine) as connection:
             file = files.load_taken(connection, int(key))
             if file is None:
                 return
-            reading = read_file(ctx, connection, file)
+            reading = read_file(ctx, connection, file, recorded=recorded)
             _settle(ctx, connection, reading, outcome_of(reading))
     except StopFileError as stop:
         stopped = stop
@@ -127,11 +130,12 @@ def settle_file(ctx: Context, reading: Reading, outcome: str) -> None:
             _settle(ctx, connection, reading, outcome)
 
 
-def read_file(ctx: Context, connection: Connection, file: File) -> Reading:
-    """Apply a file within the caller's transaction (a preview rolls it back)."""
+def read_file(ctx: Context, connection: Connection, file: File, *, recorded: Reading | None = None) -> Reading:
+    """Apply a file within the caller's transaction (a preview rolls it back); of what was `recorded` of it before only the rest."""
     profile = _profile_of(ctx, file)
     happened = events.happened(connection, file.id, "acknowledgement.made", "file.control-accepted")
     reading = Reading(file=file, profile=profile, again="acknowledgement.made" in happened, accept_control="file.control-accepted" in happened)
+    reading.recorded = recorded
     earlier = files.same_content(connection, partner=file.partner, sha256=file.sha256, before=file.id)
     if earlier:
         files.change(connection, file.id, duplicate_of=earlier.id)

@@ -93,7 +93,11 @@ class BadParts(Generic[K]):
 
 @dataclass(slots=True)
 class Reading:
-    """What reading a file comes to; `pending` are receipts that are read and not recorded yet (jobs.receipts)."""
+    """What reading a file comes to.
+
+    `pending` are receipts that are read and not recorded yet (jobs.receipts); `recorded` is what came of all of them, where they were recorded before the rest. A receipt of this
+    file up to the number `broken_off_at` was recorded by a reading of it that did not come to its end.
+    """
 
     file: File
     profile: Profile
@@ -104,6 +108,8 @@ class Reading:
     remarks: Firsts[str] = field(default_factory=Firsts)
     details: Firsts[str] = field(default_factory=Firsts)
     pending: list[tuple[Receipt, bool]] = field(default_factory=list)
+    recorded: Reading | None = None
+    broken_off_at: int = 0
     rest: bytes | None = None
     control: str = ""
     sender: str = ""
@@ -131,6 +137,14 @@ class Reading:
     def wrong_in_all(self) -> int:
         """How much there would be to tell."""
         return self.problems.total + self.held.total
+
+    def add_recorded(self) -> None:
+        """Count what came of the receipts that were recorded before."""
+        if self.recorded:
+            self.applied += self.recorded.applied
+            self.duplicates.extend(self.recorded.duplicates)
+            self.held.extend(self.recorded.held)
+            self.remarks.extend(self.recorded.remarks)
 
     def go_back(self, counts: tuple[int, int]) -> None:
         """Forget what was undone since."""

@@ -53,6 +53,7 @@ def read(ctx: Context, connection: Connection, reading: Reading, chunks: Iterabl
         else:
             _take_envelope(ctx, connection, reading, event, envelope)
     receipts.record_pending(ctx, connection, reading)
+    reading.add_recorded()
     reading.rest = _rest(ctx, reading, envelope.bad)
 
 
@@ -65,8 +66,7 @@ def _take_envelope(
 ) -> None:
     match event:
         case x12.InterchangeStart(header=header):
-            claim = Claim(part="x12", sender=header.sender, control=header.control, usage=header.usage, sender_at="ISA06", usage_at="ISA15")
-            check_claim(ctx, connection, reading, claim)
+            check_claim(ctx, connection, reading, Claim.of_x12(header))
             note_all(reading, event.findings, f"interchange {header.control}")
             receipts.record_pending(ctx, connection, reading)
             envelope.interchange, envelope.before_interchange, envelope.groups = connection.begin_nested(), reading.counts, 0

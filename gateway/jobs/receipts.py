@@ -23,6 +23,7 @@ from gateway.store import database, events, received, returns, workqueue
 from gateway.store.received import HeldReceipt
 from gateway.store.returns import HeldAuthorization
 
+HELD_ADVICE = "ask the warehouse which one is right; `gateway correct` replaces the first one"
 MOST_PENDING = 100  # receipts that are recorded together
 
 
@@ -49,6 +50,8 @@ class _New(NamedTuple):
 
 def take_receipt(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, *, listed_only: bool = False) -> None:
     """Take a receipt that was read; it is recorded together with those read next to it (`record_pending`)."""
+    if reading.recorded:
+        return
     reading.pending.append((receipt, listed_only))
     if len(reading.pending) >= MOST_PENDING:
         record_pending(ctx, connection, reading)
@@ -81,8 +84,9 @@ def _record_some(ctx: Context, connection: Connection, reading: Reading, pending
         one = _New(receipt, ra, content_key(receipt))
         same_number = [r for r in namesakes.get(receipt.receipt_no, ()) if r.state not in ("reversed", "test")]
         corrected = [r for r in same_number if r.document.ra_reference == receipt.ra_reference and r.state != "held"]
-        if any(content_key(r.document) == one.key for r in same_number):
-            _say_duplicate(reading, receipt)
+        same = next((r for r in same_number if content_key(r.document) == one.key), None)
+        if same:
+            _meet_again(reading, same, receipt)
         elif not corrected:
             new.append(one)
         elif new:  # what was decided may change with a correction: it is looked at anew when the ones before it are recorded
@@ -93,6 +97,16 @@ def _record_some(ctx: Context, connection: Connection, reading: Reading, pending
             return place + 1
     _record(ctx, connection, reading, new)
     return len(together)
+
+
+def _meet_again(reading: Reading, known: HeldReceipt, receipt: Receipt) -> None:
+    """A receipt that was recorded before: by this file, when its reading was broken off, or else it is a duplicate."""
+    if known.file_id != reading.file.id or known.id > reading.broken_off_at:
+        _say_duplicate(reading, receipt)
+    elif known.state == "held":
+        _tell_held(reading, known.document, known.reason)
+    else:
+        reading.applied += 1
 
 
 def _of_different_numbers(pending: Sequence[tuple[Receipt, bool]]) -> Sequence[tuple[Receipt, bool]]:
@@ -170,10 +184,13 @@ def _fill_absent(receipt: Receipt, ra: HeldAuthorization) -> Receipt:
 
 def _hold_correction(ctx: Context, connection: Connection, reading: Reading, receipt: Receipt, key: str) -> None:
     text = f"receipt {receipt.receipt_no} for {receipt.ra_reference} came again with other lines; the first one counts until a person decides"
-    advice = "ask the warehouse which one is right; `gateway correct` replaces the first one"
     received.add_receipt(connection, receipt, content_key=key, ra=None, state="held", reason=text, file_id=reading.file.id, at=ctx.now())
-    events.open_task(connection, "receipt changed", f"{receipt.partner} {receipt.receipt_no}", text, at=ctx.now(), advice=advice)
-    reading.held.append(Problem(document=receipt.position, message=text, where=receipt.position, remedy=advice))
+    events.open_task(connection, "receipt changed", f"{receipt.partner} {receipt.receipt_no}", text, at=ctx.now(), advice=HELD_ADVICE)
+    _tell_held(reading, receipt, text)
+
+
+def _tell_held(reading: Reading, receipt: Receipt, text: str) -> None:
+    reading.held.append(Problem(document=receipt.position, message=text, where=receipt.position, remedy=HELD_ADVICE))
 
 
 def matched(ctx: Context, connection: Connection, ra: HeldAuthorization, receipt: Receipt, *, file_id: int | None) -> None:

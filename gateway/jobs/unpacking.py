@@ -12,7 +12,7 @@ from dataclasses import replace
 from gateway.folders import packing
 from gateway.folders.packing import Opened
 from gateway.folders.unpacking import PackedError
-from gateway.jobs import intake
+from gateway.jobs import intake, reading_large
 from gateway.jobs.context import Context
 from gateway.jobs.reading import Problem, Reading, StopFileError
 from gateway.store import database, files
@@ -38,6 +38,8 @@ def translate_together(ctx: Context, keys: Sequence[str]) -> list[str]:
 
 
 def _may_share(ctx: Context, file: File | None) -> bool:
+    if file is not None and file.size >= reading_large.LARGE:
+        return False
     return file is None or file.state != "taken" or not packing.may_be_packed(ctx.folders[file.partner], file.place)
 
 
