@@ -6,6 +6,7 @@ none is ever asleep for long. `LOOPS` is every loop of every service: adding one
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from gateway.store import database, events, leases, waking, workqueue
 from gateway.worker import Worker, run_alone
 
 LOOK_SECONDS = 0.2
+HAIR_SECONDS = 0.002  # so that the look comes after the instant, not just before it
 JOBS_AT_ONCE = 3
 TROUBLE = "folder trouble"
 ENDLESS = frozenset({"wake-up", "serve"})
@@ -94,9 +96,11 @@ def sweep(service: Service) -> None:
 
 
 def _until_next_scan(service: Service) -> float:
-    """While a file settles, look often; otherwise wait the scan period."""
-    settling = any(folder.waiting_to_settle() for folder in service.ctx.folders.values())
-    return min(LOOK_SECONDS, service.scan_seconds) if settling else service.scan_seconds
+    """While a file settles, look often, and at the very instant at which it will have; otherwise wait the scan period."""
+    folders, now = service.ctx.folders.values(), service.ctx.monotonic()
+    rests = [rest for folder in folders if (rest := folder.settles_in(now=now)) is not None]
+    settling = any(folder.waiting_to_settle() for folder in folders)
+    return min([service.scan_seconds, *([LOOK_SECONDS] if settling else []), *(rest + HAIR_SECONDS for rest in rests)])
 
 
 def take(ctx: Context, partner: str) -> int:
@@ -218,12 +222,21 @@ def watch(ctx: Context, wake: threading.Event) -> list[Any]:
             if event.event_type in ("created", "moved", "closed", "modified"):
                 wake.set()
 
+    _hear_at_once()
     observers: dict[str, Any] = {"events": Observer(), "polling": PollingObserver()}
     for partner, folder in ctx.folders.items():
         watch_by = ctx.profiles[partner].folders.watch
         for inbox in folder.inboxes.values() if watch_by in observers else ():
             _try_watch(ctx, partial(observers[watch_by].schedule, Wake(), str(inbox), recursive=False), str(inbox))
     return [observer for observer in observers.values() if observer.emitters and _try_watch(ctx, observer.start, "every inbox")]
+
+
+def _hear_at_once() -> None:
+    """After a rename (each claim is one) watchdog keeps Linux's events for half a second, to bring its two halves together; we only wake up by them."""
+    with contextlib.suppress(ImportError):  # other systems, and watchdog 6, do as they do
+        from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+        InotifyMoveEventGrouper.delay = HAIR_SECONDS
 
 
 def _try_watch(ctx: Context, start: Callable[[], object], what: str) -> bool:

@@ -18,7 +18,7 @@ import os
 import stat
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -198,6 +198,12 @@ class PartnerFolders:
         with self._lock:
             return any(not seen.incomplete and not seen.waits for seen in self._seen.values())
 
+    def settles_in(self, *, now: float) -> float | None:
+        """In how many seconds the next file will have kept still long enough; None when none is waited for."""
+        with self._lock:
+            rests = [seen.since + self.settle_seconds - now for seen in self._seen.values() if not seen.incomplete and not seen.waits]
+            return min((rest for rest in rests if rest > 0), default=None)
+
     def incomplete(self) -> list[tuple[Path, str]]:
         """Files that stopped growing without their closing envelope, each with what tells its state: a file that grows on is told of anew."""
         with self._lock:
@@ -211,6 +217,15 @@ class PartnerFolders:
                 for (kind, name), seen in self._seen.items()
                 if seen.waits and now - seen.since >= LONGEST_HOLD
             ]
+
+    def gone(self, names: Iterable[str]) -> list[str]:
+        """Which of these names lie neither in an inbox nor, taken, in `processing/`."""
+        with self._lock:
+            for inbox in self.inboxes.values():
+                self.check(inbox)  # what lies on a share that is away is not gone
+            lying = {name for inbox in self.inboxes.values() for name, _ in self._candidates(inbox)}
+            taken = {one.name for one in self.claimed()}
+        return [name for name in names if name not in lying and naming.shorten(name) not in taken]
 
     def claim_incomplete(self, path: Path, *, now: float) -> list[Claimed]:
         """Take an incomplete file after all, to report it."""

@@ -63,7 +63,7 @@ def decide_within(ctx: Context, connection: Connection, rma: str) -> str:
     if held.document.state in ("closed", "cancelled", "expired"):
         return f"{held.document.state} in Loop"
     _show_progress(ctx, connection, ras, standings)
-    waited = rma in returns.waited_out(connection, now=ctx.now())
+    waited = rma in returns.waited_out(connection, now=ctx.now(), rma=rma)
     documents = [ra.document for ra in ras]
     decision = receiving.decide(held.document, standings, authorizations=documents, policy=ctx.policy, waited_out=waited)
     not_yet = _not_yet(ctx, connection, held.document, ras, decision)

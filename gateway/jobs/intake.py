@@ -28,6 +28,7 @@ from gateway.store.files import File
 AREAS = {"applied": "archive", "partial": "archive", "duplicate": "archive", "error": "error", "held": "error", "quarantine": "quarantine"}
 
 INCOMPLETE = "incomplete file"
+WITHDRAWN = "the file is gone: withdrawn by its writer"
 AT_ONCE = 20  # files that get their rows in one commit: more would let the first of them wait
 
 
@@ -341,6 +342,7 @@ def take_files(ctx: Context, partner: str) -> int:
         sign = f"its trigger file ({folder.trigger})" if folder.trigger else "its writer, who holds it,"
         text = f"{path.name} from {partner} has waited for {sign} for an hour ({stamp}); it is not taken without"
         _tell_incomplete(ctx, partner, path.name, text, "ask the partner; the file is taken by itself as soon as it is let go")
+    _withdraw(ctx, partner)
     claimed = folder.left_over()
     for start in range(0, len(claimed), AT_ONCE):
         some = claimed[start : start + AT_ONCE]
@@ -348,6 +350,18 @@ def take_files(ctx: Context, partner: str) -> int:
         for one in some:
             folder.received(one.place)
     return len(claimed)
+
+
+def _withdraw(ctx: Context, partner: str) -> None:
+    """Close the tasks of files that could not be taken yet and are gone, without having been taken: their writer has withdrawn them."""
+    with database.reading(ctx.engine) as connection:
+        subjects = [task["subject"] for task in events.open_tasks(connection, kind=INCOMPLETE)]
+    told = [subject.removeprefix(_subject(partner, "")) for subject in subjects if subject.startswith(_subject(partner, ""))]
+    gone = ctx.folders[partner].gone(told) if told else []
+    for name in gone:
+        with database.writing(ctx.engine) as connection:
+            if events.close_tasks(connection, kind=INCOMPLETE, subject=_subject(partner, name), because=WITHDRAWN, at=ctx.now()):
+                events.note(connection, "file.withdrawn", f"{name} from {partner}: {WITHDRAWN}", at=ctx.now(), partner=partner)
 
 
 def _room(ctx: Context, partner: str) -> int:

@@ -19,7 +19,7 @@ from gateway.errors import PermanentError, TemporaryError
 from gateway.jobs import watching
 from gateway.jobs.context import Context, Tally
 from gateway.mapping import letters
-from gateway.store import database, events, messages
+from gateway.store import database, events, messages, overview
 from gateway.store.messages import Message
 from gateway.views import recap
 
@@ -59,8 +59,7 @@ def current_causes(ctx: Context, connection: Connection) -> list[Cause]:
     """Everything wrong now that is told at once: open alerts, and tasks of the kinds that do not wait for the recap."""
     found = [
         Cause(kind=a["kind"], subject=a["subject"], text=a["text"], since=database.moment(a["last_at"]))
-        for a in events.list_alerts(connection)
-        if a["open"]
+        for a in sorted(overview.open_alerts(connection, limit=None), key=lambda alert: int(alert["id"]))
     ]
     found += [
         Cause(kind=t["kind"], subject=t["subject"], text=t["text"], since=database.moment(t["opened_at"]), advice=t["advice"])
@@ -91,9 +90,11 @@ def daily_recap(ctx: Context, *, now: bool = False) -> Tally:
         if now:
             raise NobodyToTellError
         return tally
-    with database.writing(ctx.engine) as connection:
+    with database.reading(ctx.engine) as connection:  # it takes a while, and nobody has to wait for it
         facts = gather_recap(ctx, connection)
-        words = write_recap(ctx, facts)
+    words = write_recap(ctx, facts)
+    with database.writing(ctx.engine) as connection:
+        events.set_position(connection, recap.DIFFERING, facts.differing.dump())
         key = f"recap:{database.instant(ctx.now())}" if now else f"recap:{day}"
         tally.done = _post(ctx, connection, key=key, kind=RECAP, channels=[f"mail:{address}" for address in ctx.telling.recap_to], words=words)
         if not now:

@@ -76,8 +76,8 @@ def _repeat_alerts(ctx: Context) -> None:
     """An acknowledgement that stays overdue is said again once a day (R-132)."""
     a_day_ago = database.instant(ctx.now() - timedelta(days=1))
     with database.writing(ctx.engine) as connection:
-        for alert in events.list_alerts(connection):
-            if alert["open"] and alert["kind"] == "acknowledgement overdue" and alert["last_at"] <= a_day_ago:
+        for alert in events.open_alerts(connection, kind="acknowledgement overdue"):
+            if alert["last_at"] <= a_day_ago:
                 events.raise_alert(connection, alert["kind"], alert["subject"], alert["text"], at=ctx.now())
 
 

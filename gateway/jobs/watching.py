@@ -32,7 +32,7 @@ def watch(ctx: Context) -> None:
 def settle_alerts(ctx: Context, connection: Connection, kind: str, wanted: Iterable[tuple[str, str]]) -> None:
     """Make the open alerts of a kind exactly the wanted ones (subject, text)."""
     texts = dict(wanted)
-    is_open = {alert["subject"]: alert["text"] for alert in events.list_alerts(connection) if alert["open"] and alert["kind"] == kind}
+    is_open = {alert["subject"]: alert["text"] for alert in events.open_alerts(connection, kind=kind)}
     for subject, text in texts.items():
         if is_open.get(subject) != text:
             events.raise_alert(connection, kind, subject, text, at=ctx.now())
@@ -54,15 +54,17 @@ def note_deliveries(ctx: Context, connection: Connection) -> None:
 
 def silent_partners(ctx: Context, connection: Connection) -> Iterable[tuple[str, str]]:
     """Live partners from which nothing has come for longer than their rhythm, in their business hours (R-155)."""
-    heard, sent = standing.last_heard(connection), standing.first_sent(connection)
     for profile in ctx.profiles.values():
         limit = profile.calendar.quiet_after_hours
-        since = heard.get(profile.partner) or sent.get(profile.partner)
-        if profile.stage != "live" or not limit or since is None:
+        if profile.stage != "live" or not limit:
+            continue
+        heard = standing.last_heard(connection, profile.partner)
+        since = heard or standing.first_sent(connection, profile.partner)
+        if since is None:
             continue
         at = database.moment(since)
         if profile.calendar.business.after(at, limit) <= ctx.now():
-            yield profile.partner, _silence(ctx, profile, at, ever=profile.partner in heard)
+            yield profile.partner, _silence(ctx, profile, at, ever=heard is not None)
 
 
 def _silence(ctx: Context, profile: Profile, at: datetime, *, ever: bool) -> str:

@@ -52,6 +52,14 @@ def _page(connection: Connection, statement: Select[Any], keys: tuple[Any, ...],
     return Page(rows=found[:PAGE], after="\t".join(str(last[key.name]) for key in keys) if more else "")
 
 
+def _merged(connection: Connection, statements: Sequence[Select[Any]], keys: tuple[Any, ...], after: str, *, oldest_first: bool = False) -> Page:
+    """A page of several lists together, each read from its own stretch of an index and no further than a page."""
+    pages = [_page(connection, statement, keys, after, oldest_first=oldest_first) for statement in statements]
+    rows = sorted((row for page in pages for row in page.rows), key=lambda row: [row[key.name] for key in keys], reverse=not oldest_first)
+    more = len(rows) > PAGE or any(page.after for page in pages)
+    return Page(rows=rows[:PAGE], after="\t".join(str(rows[PAGE - 1][key.name]) for key in keys) if more else "")
+
+
 def _beyond(keys: tuple[Any, ...], values: list[str], *, oldest_first: bool) -> Any:
     typed = [int(value) if key.type.python_type is int else value for key, value in zip(keys, values, strict=True)]
     first = keys[0] > typed[0] if oldest_first else keys[0] < typed[0]
@@ -68,8 +76,9 @@ def _where(statement: Select[Any], wanted: Mapping[Any, Any]) -> Select[Any]:
 def list_authorizations(connection: Connection, *, states: tuple[str, ...], partner: str | None = None, after: str = "") -> Page:
     """RAs in a state, oldest first."""
     columns = [c for c in authorizations.c if c.name != "document"]
-    statement = _where(select(*columns).where(authorizations.c.state.in_(states)), {authorizations.c.partner: partner})
-    return _page(connection, statement, (authorizations.c.created_at, authorizations.c.ra), after, oldest_first=True)
+    statement = _where(select(*columns), {authorizations.c.partner: partner})
+    each = [statement.where(authorizations.c.state == state) for state in states]
+    return _merged(connection, each, (authorizations.c.created_at, authorizations.c.ra), after, oldest_first=True)
 
 
 def list_held(connection: Connection, *, after: str = "") -> Page:
@@ -83,10 +92,31 @@ def list_files(
 ) -> Page:
     """Files, newest first, without their content; `marks` says how many documents there are and how they were acknowledged."""
     columns = [c for c in files.c if c.name not in ("content", "side_text")]
-    statement = _where(select(*columns), {files.c.direction: direction, files.c.partner: partner, files.c.outcome: outcome})
-    page = _page(connection, statement, (files.c.id,), after)
+    statement = _where(select(*columns), {files.c.partner: partner})
+    each = [statement.where(*one) for one in _kinds(connection, direction, outcome, of_one=partner is not None)]
+    page = _merged(connection, each, (files.c.id,), after)
     marks = _marks(connection, [row["id"] for row in page.rows])
     return Page(rows=[row | {"marks": marks.get(row["id"], [])} for row in page.rows], after=page.after)
+
+
+def _kinds(connection: Connection, direction: str | None, outcome: str | None, *, of_one: bool) -> list[tuple[Any, ...]]:
+    """The criteria of each stretch of an index that files are read from: all of them (only `of_one` partner: by direction and outcome)."""
+    if not of_one and outcome is None:
+        return [() if direction is None else (files.c.direction == direction,)]
+    ways = [direction] if direction else ["in", "out"]
+    outcomes = [outcome] if outcome is not None else _outcomes(connection)
+    return [(files.c.direction == way, files.c.outcome == word) for way in ways for word in outcomes]
+
+
+def _outcomes(connection: Connection) -> list[str]:
+    """Every outcome that a file had: from one to the next in the index."""
+    found: set[str] = set()
+    for way in ("in", "out"):
+        last, place = "", select(func.min(files.c.outcome)).where(files.c.direction == way)
+        found.add(last)
+        while (word := connection.execute(place.where(files.c.outcome > last)).scalar()) is not None:
+            found.add(last := str(word))
+    return sorted(found)
 
 
 def _marks(connection: Connection, ids: list[int]) -> dict[int, list[Row]]:
@@ -148,10 +178,7 @@ def list_events(connection: Connection, *, actors: Sequence[str] | None = None, 
     """The audit log, newest first; all, or what some actors did (each one's newest from its own stretch of the index)."""
     if actors is None:
         return _page(connection, select(events), (events.c.id,), after)
-    pages = [_page(connection, select(events).where(events.c.actor == actor), (events.c.id,), after) for actor in actors]
-    rows = sorted((row for page in pages for row in page.rows), key=lambda row: -row["id"])
-    more = len(rows) > PAGE or any(page.after for page in pages)
-    return Page(rows=rows[:PAGE], after=str(rows[PAGE - 1]["id"]) if more else "")
+    return _merged(connection, [select(events).where(events.c.actor == actor) for actor in actors], (events.c.id,), after)
 
 
 def list_actors(connection: Connection) -> list[str]:

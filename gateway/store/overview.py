@@ -85,7 +85,9 @@ def files_since(connection: Connection, since: datetime) -> list[Row]:
     """Files by partner, direction and outcome since an instant."""
     columns = (files.c.partner, files.c.direction, files.c.outcome)
     newer = files.c.arrived_at >= database.instant(since)
-    return database.rows(connection, select(*columns, func.count().label("count")).where(newer).group_by(*columns))
+    partner = func.coalesce(files.c.partner, "")  # by the bare column SQLite reads every file, in the order of partners
+    statement = select(*columns, func.count().label("count")).where(newer)
+    return database.rows(connection, statement.group_by(partner, *columns[1:], files.c.partner))
 
 
 def not_received(connection: Connection, *, states: Sequence[str], sent_before: datetime, limit: int) -> list[Row]:
@@ -109,9 +111,12 @@ def value_by_partner(connection: Connection, *, states: Sequence[str], before: d
 
 def came_without_credit(connection: Connection, *, states: Sequence[str], limit: int) -> list[str]:
     """The RMAs of RAs of which something came and whose credit is to be expected by their state, longest first."""
-    came = (authorizations.c.state.in_(states), authorizations.c.first_receipt_at.is_not(None))
-    statement = select(authorizations.c.rma).where(*came).order_by(authorizations.c.first_receipt_at).limit(limit)
-    return list(dict.fromkeys(str(row[0]) for row in connection.execute(statement)))
+    columns, found = (authorizations.c.first_receipt_at, authorizations.c.rma), list[tuple[str, str]]()
+    for state in states:  # state by state, as above
+        came = (authorizations.c.state == state, authorizations.c.first_receipt_at.is_not(None))
+        statement = select(*columns).where(*came).order_by(authorizations.c.first_receipt_at).limit(limit)
+        found += [(str(at), str(rma)) for at, rma in connection.execute(statement)]
+    return list(dict.fromkeys(rma for _, rma in sorted(found)[:limit]))
 
 
 def credited_beyond_receipts(connection: Connection, *, limit: int) -> list[str]:

@@ -20,7 +20,7 @@ from gateway.domain.lifecycle import ENDED, WAITING_FOR_GOODS, RaState, step
 from gateway.domain.matching import squeeze
 from gateway.domain.receiving import Decision, Standing
 from gateway.store import database, documents, keeping
-from gateway.store.schema import authorization_lines, authorizations, decisions, returns, tracking_numbers
+from gateway.store.schema import IS_HELD, authorization_lines, authorizations, decisions, returns, tracking_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def returns_of_order(connection: Connection, order_id: str) -> list[HeldReturn]:
 
 def held_returns(connection: Connection) -> list[HeldReturn]:
     """Returns that wait for a mapping."""
-    return list_returns(connection, returns.c.hold != "")
+    return list_returns(connection, IS_HELD)
 
 
 def returns_in_state(connection: Connection, states: Iterable[RaState]) -> list[HeldReturn]:
@@ -287,10 +287,10 @@ def authorization_numbers(
 def open_resembling(connection: Connection, *, partner: str, texts: Sequence[str], skus: Sequence[str], limit: int = 200) -> list[Authorization]:
     """The RAs of a partner that still wait for goods: those that a text may name, and the newest with one of the SKUs, `limit` of each."""
     waiting = (authorizations.c.partner == partner, authorizations.c.state.in_([state.value for state in WAITING_FOR_GOODS]))
-    with_sku = authorizations.c.ra.in_(select(authorization_lines.c.ra).where(authorization_lines.c.sku.in_(skus)))
-    named = authorizations.c.ra.in_([str(row[0]) for row in connection.execute(_named_by(texts))])
+    lines = select(authorization_lines.c.ra).where(authorization_lines.c.ra == authorizations.c.ra, authorization_lines.c.sku.in_(skus))
+    named = [str(row[0]) for row in connection.execute(_named_by(texts))]
     chosen: list[str] = []
-    for wanted in (named, with_sku):
+    for wanted in ([authorizations.c.ra.in_(named)] if named else []) + ([lines.exists()] if skus else []):
         newest = select(authorizations.c.ra).where(*waiting, wanted).order_by(authorizations.c.created_at.desc()).limit(limit)
         chosen += [str(row[0]) for row in connection.execute(newest)]
     statement = select(authorizations).where(authorizations.c.ra.in_(chosen)).order_by(authorizations.c.created_at.desc())
@@ -331,15 +331,12 @@ def count_by_state(connection: Connection) -> dict[str, int]:
     return {state: count for state, count in connection.execute(select(authorizations.c.state, func.count()).group_by(authorizations.c.state))}
 
 
-def waited_out(connection: Connection, *, now: datetime) -> list[str]:
-    """RMAs of which something came and whose partial wait is over (R-091); an RA in full may wait for another RA of its RMA."""
-    statement = (
-        select(authorizations.c.rma)
-        .where(
-            authorizations.c.state.in_([RaState.PARTLY_RECEIVED.value, RaState.RECEIVED.value]), authorizations.c.wait_until <= database.instant(now)
-        )
-        .distinct()
-    )
+def waited_out(connection: Connection, *, now: datetime, rma: str | None = None) -> list[str]:
+    """RMAs (or only this one) of which something came and whose partial wait is over (R-091); an RA in full may wait for another RA of its RMA."""
+    came = authorizations.c.state.in_([RaState.PARTLY_RECEIVED.value, RaState.RECEIVED.value])
+    statement = select(authorizations.c.rma).where(came, authorizations.c.wait_until <= database.instant(now)).distinct()
+    if rma is not None:
+        statement = statement.where(authorizations.c.rma == rma)
     return [str(r[0]) for r in connection.execute(statement)]
 
 

@@ -3,6 +3,10 @@
 Written with SQLAlchemy's generic types so that SQLite and PostgreSQL hold the same thing. Instants are ISO 8601 text in UTC (sortable as text, equal on
 both databases, readable in any viewer); amounts are decimal text; documents are JSON text. Rows that carry business facts (receipts, stock, invoices,
 effects, events) are only ever added. A change here needs a migration in `migrations/versions`.
+
+SQLite's planner is left without statistics on purpose (no ANALYZE): with them it takes a rare state (`held`, `taken`) for a common one and reads the whole
+table. Without them it takes every index for equally sharp, so a column with few values (a partner, a state) has no index of its own where a statement
+also names a sharper one: it stands behind that in one index (`ix_receipts_ra`).
 """
 
 from __future__ import annotations
@@ -57,17 +61,19 @@ returns = _table(
     Column("hold", Text, nullable=False, default=""),
     Column("hold_key", String(200), nullable=False, default="", index=True),
     Column("none_because", Text, nullable=False, default=""),
-    Column("exchange_state", String(64), nullable=False, default=""),
+    Column("exchange_state", String(64), nullable=False, default="", index=True),
     Column("closed_at", String(40)),
     Column("imported_at", String(40), nullable=False, index=True),
     Column("emptied_at", String(40)),
+    Index("ix_returns_updated", "state", "updated_at"),
+    Index("ix_returns_closed", "state", "closed_at"),
 )
 authorizations = _table(
     "authorizations",
     Column("ra", String(64), primary_key=True),
     Column("rma", String(64), ForeignKey("returns.rma"), nullable=False, index=True),
     Column("version", Integer, nullable=False),
-    Column("partner", String(64), nullable=False, index=True),
+    Column("partner", String(64), nullable=False),
     Column("warehouse", String(64), nullable=False),
     Column("state", String(32), nullable=False),
     Column("hold", Text, nullable=False, default=""),
@@ -76,10 +82,11 @@ authorizations = _table(
     Column("value_cents", Id, nullable=False, default=0),
     Column("created_at", String(40), nullable=False, index=True),
     Column("sent_at", String(40)),
-    Column("first_receipt_at", String(40), index=True),
+    Column("first_receipt_at", String(40)),
     Column("wait_until", String(40), index=True),
     Index("ix_authorizations_state", "state", "created_at", "ra"),
     Index("ix_authorizations_sent", "state", "sent_at", "ra"),
+    Index("ix_authorizations_came", "state", "first_receipt_at", "rma"),
     Index("ix_authorizations_standing", "state", "partner", "currency", "sent_at", "created_at", "value_cents"),
 )
 tracking_numbers = _table(
@@ -110,7 +117,7 @@ receipts = _table(
     Column("partner", String(64), nullable=False),
     Column("receipt_no", String(64), nullable=False, index=True),
     Column("content_key", String(64), nullable=False),
-    Column("ra", String(64), index=True),
+    Column("ra", String(64)),
     Column("ra_reference", String(80), nullable=False),
     Column("state", String(24), nullable=False, index=True),
     Column("reason", Text, nullable=False, default=""),
@@ -119,6 +126,7 @@ receipts = _table(
     Column("received_on", String(10), nullable=False),
     Column("arrived_at", String(40), nullable=False, index=True),
     UniqueConstraint("partner", "receipt_no", "content_key", name="uq_receipt_content"),
+    Index("ix_receipts_ra", "ra", "state"),
 )
 partner_stock = _table(
     "partner_stock",
@@ -215,10 +223,11 @@ files = _table(
     Column("side_text", Text, nullable=False, default=""),
     Column("folder", String(16), nullable=False, default=""),
     Column("modified_at", String(40)),
-    Column("arrived_at", String(40), nullable=False, index=True),
+    Column("arrived_at", String(40), nullable=False),
     Column("settled_at", String(40)),
     Column("masked_sha256", String(64), nullable=False, default=""),
     Index("ix_files_outcome", "direction", "outcome", "id"),
+    Index("ix_files_listed", "partner", "direction", "outcome", "id"),
     Index("ix_files_partner", "partner", "direction", "arrived_at", "outcome"),
     Index("ix_files_arrived", "arrived_at", "partner", "direction", "outcome"),
 )
@@ -269,10 +278,10 @@ control_numbers = _table(
 refunds = _table(
     "refunds",
     Column("refund_id", String(64), primary_key=True),
-    Column("order_id", String(64), nullable=False, index=True),
+    Column("order_id", String(64), nullable=False),
     Column("order_name", String(64), nullable=False),
-    Column("rma", String(64), index=True),
-    Column("status", String(12), nullable=False, index=True),
+    Column("rma", String(64)),
+    Column("status", String(12), nullable=False),
     Column("message", Text, nullable=False, default=""),
     Column("currency", String(3), nullable=False),
     Column("credit", String(24), nullable=False, default="0.00"),
@@ -281,6 +290,8 @@ refunds = _table(
     Column("document", Text, nullable=False),
     Column("imported_at", String(40), index=True),
     Column("seen_at", String(40), nullable=False),
+    Index("ix_refunds_order", "order_id", "status"),
+    Index("ix_refunds_return", "rma", "status"),
     Index("ix_refunds_seen", "seen_at", "refund_id"),
     Index("ix_refunds_result", "status", "seen_at", "refund_id"),
 )
@@ -304,7 +315,7 @@ credit_invoices = _table(
     "credit_invoices",
     Column("number", String(64), primary_key=True),
     Column("refund_id", String(64), ForeignKey("refunds.refund_id"), nullable=False, unique=True),
-    Column("order_id", String(64), nullable=False),
+    Column("order_id", String(64), nullable=False, index=True),
     Column("rma", String(64), index=True),
     Column("currency", String(3), nullable=False),
     Column("merchandise", String(24), nullable=False),
@@ -455,7 +466,7 @@ tasks = _table(
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("kind", String(48), nullable=False),
     Column("subject", String(160), nullable=False),
-    Column("rma", String(64), index=True),
+    Column("rma", String(64)),
     Column("text", Text, nullable=False),
     Column("advice", Text, nullable=False, default=""),
     Column("owner", String(64), nullable=False, default=""),
@@ -465,6 +476,8 @@ tasks = _table(
     Column("closed_at", String(40)),
     Column("closed_because", Text, nullable=False, default=""),
     UniqueConstraint("kind", "subject", name="uq_task"),
+    Index("ix_tasks_return", "rma", "open"),
+    Index("ix_tasks_subject", "subject", "open"),
 )
 alerts = _table(
     "alerts",

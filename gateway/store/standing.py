@@ -89,32 +89,37 @@ def refund_missing(connection: Connection, before: datetime) -> Rows:
 
 def newly_delivered(connection: Connection, *, since: datetime) -> list[HeldReturn]:
     """Returns imported since a time that wait for goods, with a box the carrier has delivered and no event that says so."""
-    waiting = select(authorizations.c.rma).where(_in(BEFORE_RECEIPT))
+    waiting = select(authorizations.c.ra).where(authorizations.c.rma == returns.c.rma, _in(BEFORE_RECEIPT))
     noted = select(events.c.rma).where(events.c.rma == returns.c.rma, IS_DELIVERED)
     seen = returns.c.document.contains('"status":"delivered"', autoescape=True)
-    return list_returns(connection, returns.c.imported_at >= database.instant(since), returns.c.rma.in_(waiting), seen, ~noted.exists())
+    newest = select(returns.c.rma).where(returns.c.imported_at >= database.instant(since))  # first, or SQLite reads all in the order of their numbers
+    return list_returns(connection, returns.c.rma.in_(newest), waiting.exists(), seen, ~noted.exists())
 
 
 def totals(connection: Connection) -> Rows:
-    """RAs by partner, state, value and currency, counted: few rows, so that money is added up as decimals by the reader."""
-    columns = (authorizations.c.partner, authorizations.c.state, authorizations.c.value_cents, authorizations.c.currency)
-    return database.rows(connection, select(*columns, func.count().label("count")).group_by(*columns))
+    """RAs by partner, state and currency, counted and valued in cents: from one index, in its order."""
+    columns = (authorizations.c.state, authorizations.c.partner, authorizations.c.currency)
+    figures = (func.count().label("count"), func.sum(authorizations.c.value_cents).label("cents"))
+    return database.rows(connection, select(*columns, *figures).group_by(*columns))
 
 
-def last_heard(connection: Connection) -> dict[str, str]:
-    """When the last file of each partner came."""
-    statement = select(files.c.partner, func.max(files.c.arrived_at)).where(files.c.direction == "in").group_by(files.c.partner)
-    return {partner: at for partner, at in connection.execute(statement)}
+def last_heard(connection: Connection, partner: str) -> str | None:
+    """When the last file of a partner came."""
+    theirs = (files.c.partner == partner, files.c.direction == "in")
+    found: str | None = connection.execute(select(func.max(files.c.arrived_at)).where(*theirs)).scalar()
+    return found
 
 
-def first_sent(connection: Connection) -> dict[str, str]:
-    """When the first file went to each partner."""
-    statement = select(files.c.partner, func.min(files.c.settled_at)).where(files.c.direction == "out", files.c.state == "delivered")
-    return {partner: at for partner, at in connection.execute(statement.group_by(files.c.partner)) if at}
+def first_sent(connection: Connection, partner: str) -> str | None:
+    """When the first file went to a partner."""
+    ours = (files.c.partner == partner, files.c.direction == "out", files.c.state == "delivered", files.c.settled_at.is_not(None))
+    found: str | None = connection.execute(select(files.c.settled_at).where(*ours).order_by(files.c.arrived_at).limit(1)).scalar()
+    return found
 
 
 def files_between(connection: Connection, start: datetime, end: datetime) -> Rows:
     """Files in and out by partner, direction and outcome, counted."""
     columns = (files.c.partner, files.c.direction, files.c.outcome)
     between = (files.c.arrived_at >= database.instant(start)) & (files.c.arrived_at < database.instant(end))
-    return database.rows(connection, select(*columns, func.count().label("count")).where(between).group_by(*columns))
+    partner = func.coalesce(files.c.partner, "")  # as in `overview.files_since`
+    return database.rows(connection, select(*columns, func.count().label("count")).where(between).group_by(partner, *columns[1:], files.c.partner))

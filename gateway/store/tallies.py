@@ -61,6 +61,31 @@ def invoices_of(connection: Connection, numbers: Sequence[str]) -> Rows:
     return database.rows(connection, select(credit_invoices).where(credit_invoices.c.rma.in_(numbers)).order_by(credit_invoices.c.number))
 
 
+def refunds_of(connection: Connection, numbers: Sequence[str]) -> Rows:
+    """The imported refunds of returns."""
+    return database.rows(connection, select(refunds).where(refunds.c.rma.in_(numbers), refunds.c.status == "imported").order_by(refunds.c.refund_id))
+
+
+def unowned_mismatches(connection: Connection) -> tuple[Rows, dict[str, dict[str, Any]]]:
+    """The credit invoices and (by id) the imported refunds that belong to no return and do not agree."""
+    joined = refunds.outerjoin(credit_invoices, credit_invoices.c.refund_id == refunds.c.refund_id)
+    wrong = func.coalesce(credit_invoices.c.total, "0.00") != refunds.c.credit
+    found = select(refunds).select_from(joined).where(refunds.c.rma.is_(None), refunds.c.status == "imported", wrong)
+    known = {row["refund_id"]: row for row in database.rows(connection, found)}
+    return database.rows(connection, select(credit_invoices).where(credit_invoices.c.refund_id.in_(list(known)))), known
+
+
+def returns_touched(connection: Connection, *, after: int) -> list[str]:
+    """The RMAs of which something was recorded after an event."""
+    statement = select(events.c.rma).where(events.c.id > after, events.c.rma.is_not(None)).distinct()
+    return [str(r[0]) for r in connection.execute(statement)]
+
+
+def last_event(connection: Connection) -> int:
+    """The newest event's number; 0 when there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(events.c.id), 0))).scalar_one())
+
+
 def units_received(connection: Connection, numbers: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
     """What came for returns: RMA, SKU, then good, second, not_returned, expected."""
     names = ("good", "second", "not_returned", "expected")

@@ -48,13 +48,24 @@ def tie_out(connection: Connection, *, start: datetime | None = None, end: datet
     units = Counter[str]()
     for row in rows:
         units.update({name: row[name] for name in ("good", "second", "not returned")})
-    differences = [*_refund_differences(invoices, refunds), *(text for row in rows for text in _differences(row))]
+    differences = [*(text for _, text in _refund_differences(invoices, refunds)), *(text for row in rows for text in _differences(row))]
     return TieOut(start=start, end=end, amounts=amounts, units=dict(units), rows=rows, differences=differences)
 
 
-def find_differences(connection: Connection) -> list[str]:
-    """Every difference there is, whenever it arose."""
-    return tie_out(connection).differences
+def find_differences(connection: Connection, rmas: Iterable[str]) -> dict[str, list[str]]:
+    """The differences of returns that were credited or refunded, by RMA; under "" those of refunds that belong to no return."""
+    found: dict[str, list[str]] = {}
+    for part in _parts(sorted(rmas)):
+        invoices = tallies.invoices_of(connection, part)
+        credited = sorted({row["rma"] for row in invoices})
+        for row in _returns(connection, credited):
+            found.setdefault(row["rma"], []).extend(_differences(row))
+        refunds = {row["refund_id"]: row for row in tallies.refunds_of(connection, part)}
+        for rma, text in _refund_differences(invoices, refunds):
+            found.setdefault(rma, []).append(text)
+    for rma, text in _refund_differences(*tallies.unowned_mismatches(connection)):
+        found.setdefault(rma, []).append(text)
+    return {rma: texts for rma, texts in found.items() if texts}
 
 
 def _add(money: dict[str, Decimal], name: str, amount: Decimal) -> None:
@@ -112,15 +123,16 @@ def _loop_value(document: Return | None) -> Decimal | None:
     return document.refund + document.gift_card + document.exchange_credit + document.handling_fee
 
 
-def _refund_differences(invoices: list[dict[str, Any]], refunds: dict[str, dict[str, Any]]) -> Iterable[str]:
+def _refund_differences(invoices: list[dict[str, Any]], refunds: dict[str, dict[str, Any]]) -> Iterable[tuple[str, str]]:
+    """Refunds and their invoices that disagree: the RMA, and how."""
     by_refund = {row["refund_id"]: row for row in invoices}
     for refund_id, refund in refunds.items():
         credit = Decimal(refund["credit"])
         made = Decimal(by_refund[refund_id]["total"]) if refund_id in by_refund else ZERO
         if refund_id in by_refund and credit != made:
-            yield f"RMA {refund['rma'] or 'none'}: refund {refund_id} credits {credit}, its invoice {made}"
+            yield refund["rma"] or "", f"RMA {refund['rma'] or 'none'}: refund {refund_id} credits {credit}, its invoice {made}"
         if credit and refund_id not in by_refund:
-            yield f"RMA {refund['rma'] or 'none'}: refund {refund_id} credits {credit} and has no invoice"
+            yield refund["rma"] or "", f"RMA {refund['rma'] or 'none'}: refund {refund_id} credits {credit} and has no invoice"
 
 
 def _differences(row: dict[str, Any]) -> Iterable[str]:

@@ -62,6 +62,15 @@ def test_a070_it_takes_a_file_written_in_ten_pieces_after_the_last(tmp_path: Pat
     assert names(folders.claim_settled(now=18.0 + 5.0)) == ["a.edi"]
 
 
+def test_it_says_when_the_next_file_will_have_settled(tmp_path: Path) -> None:
+    folders = make(tmp_path, settle=5)
+    assert folders.settles_in(now=1.0) is None
+    (tmp_path / "inbox" / "a.edi").write_bytes(WHOLE)
+    folders.claim_settled(now=1.0)
+    assert folders.settles_in(now=3.0) == 3.0
+    assert folders.settles_in(now=6.0) is None  # it has; what keeps it is not a matter of waiting
+
+
 def test_it_leaves_temporary_names_alone_until_they_are_renamed(tmp_path: Path) -> None:
     folders = make(tmp_path, settle=0)
     for name in ("x.edi.filepart", "y.TMP", ".z.edi", "u.part"):

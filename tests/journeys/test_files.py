@@ -20,6 +20,7 @@ from gateway.jobs import intake
 from gateway.simulator.partner import Line, complete, make_944_file, read_x12
 from gateway.simulator.partner_files import Envelope, Receipt
 from gateway.simulator.world import open_known_return
+from gateway.store import database, events
 from tests.journeys.steps import ALL_GOOD, announce, come_back, the_944
 from tests.stage import HOUR, ROOT, Stage
 
@@ -155,6 +156,25 @@ def test_a070_pieces_with_long_pauses_between_them_wait_for_the_closing_envelope
     path.write_bytes(content)
     assert [look(stage, at) for at in (601.0, 607.0)] == [0, 1]
     assert (stage.file("slow.edi").outcome, stage.tasks()) == ("applied", [])
+
+
+def test_an_unfinished_file_that_its_writer_takes_away_asks_nobody_any_more(make_stage: Any) -> None:
+    stage: Stage = make_stage(edits=SETTLED_LATE)
+    path, other = (stage.folder / "inbox" / "ATLAS" / name for name in ("slow.edi", f"{'long' * 50}.edi"))
+    for one in (path, other):
+        one.write_bytes(the_944()[:300])
+    assert [look(stage, at) for at in (0.0, 6.0, 7.0)] == [0, 0, 0]
+    assert len(stage.tasks("incomplete file")) == 2
+    path.unlink()
+    look(stage, 8.0)
+    assert [task["subject"] for task in stage.tasks("incomplete file")] == [f"ATLAS {other.name}"]
+    with database.reading(stage.ctx.engine) as connection:
+        (told,) = events.of_kinds(connection, ["file.withdrawn"])
+    assert told["text"] == "slow.edi from ATLAS: the file is gone: withdrawn by its writer"
+    other.write_bytes(the_944())
+    assert [look(stage, at) for at in (9.0, 15.0)] == [0, 1]
+    with database.reading(stage.ctx.engine) as connection:
+        assert len(events.of_kinds(connection, ["file.withdrawn"])) == 1
 
 
 def test_a070_a_temporary_name_is_left_alone_until_it_is_renamed(make_stage: Any) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import Connection, update
 
 from gateway.jobs import actions
 from gateway.simulator.world import open_known_return
-from gateway.store import database, messages
+from gateway.store import database, events, messages
+from gateway.store.schema import stock_ledger
+from gateway.views import recap
 from tests.journeys.steps import announce, come_back, process_in_full
 from tests.postbox import Postbox, free_port, serving
 from tests.stage import HOUR, PERIODS, Stage
@@ -75,6 +79,27 @@ def test_it_sends_one_recap_a_day_at_its_hour_and_another_only_on_demand(make_st
     stage.job("DailyRecap")
     stage.job("DailyRecap")
     assert len(box.letters) == 3
+
+
+def test_a_difference_is_told_every_day_until_it_is_gone(make_stage: Callable[..., Stage], box: Postbox) -> None:
+    stage = telling(make_stage, box.port)
+    process_in_full(stage, 77000001)
+    stage.import_refunds()
+    posted = update(stock_ledger).where(stock_ledger.c.sku == "HOOD-GRY-M", stock_ledger.c.cause == "refund")
+    for quantity, told in ((2, True), (2, True), (1, False)):
+        with database.writing(stage.ctx.engine) as connection:
+            connection.execute(posted.values(quantity=quantity))
+        stage.job("DailyRecap", now=True)
+        with database.writing(stage.ctx.engine) as connection:  # from here on nothing is recorded of the return
+            events.set_position(connection, recap.DIFFERING, recap_from_now(connection))
+        assert ("RMA 77000001: HOOD-GRY-M 2 posted to stock, 1 received" in box.text()) is told
+        assert ("no differences" in box.text()) is not told
+
+
+def recap_from_now(connection: Connection) -> str:
+    """What the last recap kept, as if so much had happened since that the return's events are far behind."""
+    kept = json.loads(events.position(connection, recap.DIFFERING) or "{}")
+    return json.dumps(kept | {"event": kept["event"] + recap.OVERLAP})
 
 
 def test_it_waits_for_the_hour_of_the_recap(make_stage: Callable[..., Stage], box: Postbox) -> None:

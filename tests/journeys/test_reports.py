@@ -70,10 +70,12 @@ def test_every_side_that_disagrees_is_named_with_its_return(stage: Stage) -> Non
     with database.writing(stage.ctx.engine) as connection:
         connection.execute(update(stock_ledger).where(stock_ledger.c.sku == "DRS-RED-6", stock_ledger.c.cause == "refund").values(quantity=2))
     with database.reading(stage.ctx.engine) as connection:
-        assert tying.find_differences(connection) == [
-            "RMA 77000002: DRS-RED-6 2 posted to stock, 1 credited by refunds",
-            "RMA 77000002: DRS-RED-6 2 posted to stock, 1 received",
-        ]
+        assert tying.find_differences(connection, ["77000001", "77000002"]) == {
+            "77000002": [
+                "RMA 77000002: DRS-RED-6 2 posted to stock, 1 credited by refunds",
+                "RMA 77000002: DRS-RED-6 2 posted to stock, 1 received",
+            ]
+        }
     done = command(stage, "report", "month-end")
     assert done.return_value == 2
     assert "DIFFERENCE RMA 77000002" in done.output
