@@ -7,7 +7,7 @@ A look that cannot tell leaves it in doubt and asks a person.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -21,7 +21,7 @@ from gateway.jobs.context import Context
 from gateway.store import database, effects, events, returns
 from gateway.store.effects import Effect, EffectState
 
-__all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "intend", "load", "perform"]
+__all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "intend", "load", "may_ask", "perform"]
 
 DENIED = "access denied"
 LONGEST_HESITATION = 60.0  # seconds between the commit of "in doubt" and the call; far less than a lease and the settle time together
@@ -162,24 +162,24 @@ def _tell(ctx: Context, connection: Connection, effect: Effect, word: str, text:
 
 
 def intend(ctx: Context, connection: Connection, kind: str, rma: str, version: str, payload: dict[str, object]) -> None:
-    """Write an intent on a return into the caller's transaction, and queue it; once per kind, return and version.
+    """Write an intent on a return into the caller's transaction, and queue it; once per kind, return and version."""
+    partners = [ra.document.partner for ra in returns.authorizations_of(connection, rma)] if _trying(ctx) else []
+    if may_ask(ctx, connection, kind, rma, partners=partners):
+        effects.intend(connection, kind=kind, target=rma, version=version, payload={**payload, "rma": rma}, now=ctx.now())
 
-    Nothing is asked of anyone about a return that a partner is to receive which is not live yet (A-130).
-    """
-    tried = _in_testing(ctx, connection, rma)
+
+def may_ask(ctx: Context, connection: Connection, kind: str, rma: str, *, partners: Sequence[str]) -> bool:
+    """Whether anything is asked of anyone about a return: not when one of the partners that are to receive it is not live yet (A-130), which is noted."""
+    trying = _trying(ctx)
+    tried = next((partner for partner in partners if partner in trying), "")
     if tried:
         text = f"{kind.replace('loop.', '')} left out: {tried} is in testing"
         events.note_once(connection, "test.effect", text, at=ctx.now(), rma=rma)
-        return
-    effects.intend(connection, kind=kind, target=rma, version=version, payload={**payload, "rma": rma}, now=ctx.now())
+    return not tried
 
 
-def _in_testing(ctx: Context, connection: Connection, rma: str) -> str:
-    """A partner of a return that is not live; empty when all are."""
-    trying = {name for name, profile in ctx.profiles.items() if not profile.is_live}
-    if not trying:
-        return ""
-    return next((ra.document.partner for ra in returns.authorizations_of(connection, rma) if ra.document.partner in trying), "")
+def _trying(ctx: Context) -> set[str]:
+    return {name for name, profile in ctx.profiles.items() if not profile.is_live}
 
 
 def load(ctx: Context, key: str) -> Effect:

@@ -7,6 +7,7 @@ call leaves, and stays so until an answer or a read-back settles it; what a cras
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,20 +54,47 @@ class Effect:
     sent_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What shall be done outside, once per kind, target and version."""
+
+    kind: str
+    target: str
+    version: str
+    payload: Mapping[str, Any]
+
+    @property
+    def job(self) -> str:
+        """The work that carries it out."""
+        return f"effect.{self.kind.partition('.')[0]}"
+
+
 def intend(connection: Connection, *, kind: str, target: str, version: str, payload: dict[str, Any], now: datetime) -> int | None:
     """Record an intent and queue it; None when it was intended before."""
-    row = {
-        "kind": kind,
-        "target": target,
-        "version": version,
+    intent = Intent(kind=kind, target=target, version=version, payload=payload)
+    effect_id = database.insert_new(connection, effects, _row(intent, now))
+    if effect_id is not None:
+        workqueue.enqueue(connection, intent.job, effect_id, due_at=now)
+    return effect_id
+
+
+def intend_all(connection: Connection, intents: Sequence[Intent], *, now: datetime) -> list[int | None]:
+    """Record intents in few statements; the number of each, None for one that was intended before. Whoever asks queues them."""
+    rows = [_row(intent, now) for intent in intents]
+    found = database.insert_all_new(connection, effects, rows, returning=("kind", "target", "version", "id"))
+    new = {(kind, target, version): number for kind, target, version, number in found}
+    return [new.pop((intent.kind, intent.target, intent.version), None) for intent in intents]
+
+
+def _row(intent: Intent, now: datetime) -> dict[str, Any]:
+    return {
+        "kind": intent.kind,
+        "target": intent.target,
+        "version": intent.version,
         "state": EffectState.INTENDED.value,
-        "payload": database.pack(payload),
+        "payload": database.pack(intent.payload),
         "created_at": database.instant(now),
     }
-    effect_id = database.insert_new(connection, effects, row)
-    if effect_id is not None:
-        workqueue.enqueue(connection, f"effect.{kind.partition('.')[0]}", effect_id, due_at=now)
-    return effect_id
 
 
 def _effect(row: dict[str, Any]) -> Effect:

@@ -10,7 +10,7 @@ claimed only by a process that holds that partner's folders (`FILE_JOBS`, store.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +56,18 @@ def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetim
     same = {"asked_job": job, "asked_key": str(key), "due": due}
     while database.insert_new(connection, queue, row) is None and not connection.execute(ASK_AGAIN, same).rowcount:
         pass  # the one that was there has just been taken out by another process: put it in anew
+
+
+def enqueue_all(connection: Connection, asked: Iterable[tuple[str, str]], *, due_at: datetime) -> None:
+    """Ask for many jobs, by job and key, in few statements; those on files, and those that are queued already, are asked for one by one."""
+    wanted = dict.fromkeys(asked)
+    due = database.instant(due_at)
+    rows = [{"job": job, "key": key, "due_at": due, "state": "ready"} for job, key in wanted if job not in FILE_JOBS]
+    put_in = {(job, key) for job, key in database.insert_all_new(connection, queue, rows, returning=("job", "key"))}
+    connection.info["wake"] = True
+    for job, key in wanted:
+        if (job, key) not in put_in:
+            enqueue(connection, job, key, due_at=due_at)
 
 
 def claim(

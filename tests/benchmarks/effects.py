@@ -61,14 +61,16 @@ def do(ctx: Context, key: str, deeds: Path) -> None:
         effects.settle(connection, int(key), state=EffectState.CONFIRMED, cause="done", now=ctx.now())
 
 
-def work(url: str, folder: Path, threads: int) -> None:
-    """One process: so many workers until the queue is empty."""
+def work(url: str, folder: Path, threads: int, *, nothing: bool) -> None:
+    """One process: so many workers until the queue is empty; `nothing` is all they do with what they claim."""
     ctx = context(folder, url)
     print("ready", flush=True)
     sys.stdin.readline()
+    began = time.process_time()
 
     def run(number: int) -> None:
-        worker = Worker(ctx=ctx, owner=f"{os.getpid()}/{number}", lease_seconds=3, jobs={"effect.bench": lambda c, key: do(c, key, folder)})
+        jobs = {"effect.bench": (lambda _c, _key: None) if nothing else (lambda c, key: do(c, key, folder))}
+        worker = Worker(ctx=ctx, owner=f"{os.getpid()}/{number}", lease_seconds=3, jobs=jobs)
         while worker.run_some() or _waiting(ctx):
             pass
 
@@ -77,6 +79,7 @@ def work(url: str, folder: Path, threads: int) -> None:
         thread.start()
     for thread in running:
         thread.join()
+    print(time.process_time() - began)
 
 
 def _waiting(ctx: Context) -> bool:
@@ -88,8 +91,8 @@ def _waiting(ctx: Context) -> bool:
     return left
 
 
-def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = False) -> tuple[float, Counter[str]]:
-    """Effects a second, and how often each was done."""
+def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = False, nothing: bool = False) -> tuple[float, float, Counter[str]]:
+    """Effects a second, the milliseconds of the workers' processor for each, and how often each was done."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_workspace(folder)
@@ -103,6 +106,7 @@ def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = 
             connection.execute(update(work_queue).values(job="effect.bench"))
             ids = [str(row[0]) for row in connection.execute(select(effects_table.c.id))]
         command = [sys.executable, "-m", "tests.benchmarks.effects", "--url", url, "--worker", name, "--threads", str(threads)]
+        command += ["--nothing"] if nothing else []
         found = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
         for process in found:
             process.stdout.readline()  # type: ignore[union-attr]
@@ -114,14 +118,13 @@ def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = 
             while _confirmed(ctx) < count // 3:
                 time.sleep(0.01)
             found[0].send_signal(signal.SIGKILL)
-        for process in found:
-            process.wait()
+        used = sum(float(process.communicate()[0] or 0) for process in found)  # one that was killed does not tell
         seconds = time.perf_counter() - began
         deeds = Counter(line for path in folder.glob("*.deeds") for line in path.read_text().split())
-        if _confirmed(ctx) != count or set(deeds) != set(ids):
+        if not nothing and (_confirmed(ctx) != count or set(deeds) != set(ids)):
             raise SystemExit(f"LOST: {count - _confirmed(ctx)} not confirmed, {len(set(ids) - set(deeds))} never done")
         ctx.engine.dispose()
-    return count / seconds, deeds
+    return count / seconds, used / count * 1000, deeds
 
 
 def _confirmed(ctx: Context) -> int:
@@ -151,17 +154,20 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--worker")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--nothing", action="store_true")
     asked = parser.parse_args()
     if asked.worker:
-        work(asked.url, Path(asked.worker), asked.threads)
+        work(asked.url, Path(asked.worker), asked.threads, nothing=asked.nothing)
         return
     floor = bare_commits(asked.url)
     print(f"bare commits, one connection: {floor:,.0f}/s")
     for processes, threads, kill in ((1, 1, False), (2, 1, False), (2, 2, False), (2, 1, True)):
-        speed, deeds = measure(asked.url, processes, threads, asked.count, kill=kill)
+        speed, used, deeds = measure(asked.url, processes, threads, asked.count, kill=kill)
         twice = sum(1 for times in deeds.values() if times > 1)
-        what = f"{processes} process(es) x {threads} worker(s)" + (", one killed" if kill else "")
+        what = f"{processes} process(es) x {threads} worker(s)" + (", one killed" if kill else f", {used:.2f} ms of processor each")
         print(f"{what}: {speed:,.0f} effects/s = {speed / floor:.2f} of the bare commits, {twice} done twice, {asked.count} of {asked.count} done")
+    speed, used, _ = measure(asked.url, 2, 1, asked.count, nothing=True)
+    print(f"the table alone, 2 processes x 1 worker: {speed:,.0f} pieces of work/s, {used:.2f} ms of processor each")
 
 
 if __name__ == "__main__":
