@@ -157,3 +157,42 @@ def settle(connection: Connection, effect_id: int, *, state: EffectState, cause:
     if state in (EffectState.CONFIRMED, EffectState.FAILED):
         values["settled_at"] = database.instant(now)
     connection.execute(CHANGE, values)
+
+
+# Several at once, of those that nobody has tried before.
+AMONG = effects.c.id.in_(bindparam("asked_ids", expanding=True))
+SOME = select(effects).where(AMONG)
+SEND_FIRST = (
+    update(effects)
+    .where(AMONG, effects.c.state == EffectState.INTENDED.value, effects.c.attempts == 0)
+    .values(state=EffectState.IN_DOUBT.value, attempts=1, sent_at=bindparam("now"))
+    .returning(effects.c.id)
+)
+TAKE_BACK = (
+    update(effects)
+    .where(AMONG, effects.c.state == EffectState.IN_DOUBT.value, effects.c.attempts == 1)
+    .values(state=EffectState.INTENDED.value, attempts=0, sent_at=None)
+)
+
+
+def load_some(connection: Connection, numbers: Sequence[int]) -> dict[int, Effect]:
+    """Effects by their numbers."""
+    return {row["id"]: _effect(dict(row)) for row in connection.execute(SOME, {"asked_ids": list(numbers)}).mappings()}
+
+
+def send_first(connection: Connection, numbers: Sequence[int], *, now: datetime) -> set[int]:
+    """Note first tries in doubt before their calls leave; those that nobody has moved meanwhile."""
+    return set(connection.execute(SEND_FIRST, {"asked_ids": list(numbers), "now": database.instant(now)}).scalars())
+
+
+def take_back(connection: Connection, numbers: Sequence[int]) -> None:
+    """First tries whose calls surely never left are as if nobody had tried."""
+    if numbers:
+        connection.execute(TAKE_BACK, {"asked_ids": list(numbers)})
+
+
+def confirm_all(connection: Connection, causes: Mapping[int, str], *, now: datetime) -> None:
+    """Effects, by number, that happened, each with what shows it."""
+    same = {"state": EffectState.CONFIRMED.value, "settled_at": database.instant(now)}
+    if causes:
+        connection.execute(CHANGE, [{"asked_id": number, "cause": cause, **same} for number, cause in causes.items()])

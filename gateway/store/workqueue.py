@@ -102,9 +102,10 @@ def guard(work: Work) -> database.Guard:
 
 
 def guard_all(works: Sequence[Work]) -> database.Guard:
-    """Finds a row while all of the works are still ours."""
-    held = select(func.count()).select_from(queue).where(tuple_(queue.c.id, queue.c.fence).in_([(work.id, work.fence) for work in works]))
-    return database.Guard(select(literal(1)).where(held.scalar_subquery() == len(works)), {})
+    """Finds a row while all of the works are still ours, and keeps theirs locked."""
+    mine = tuple_(queue.c.id, queue.c.fence).in_([(work.id, work.fence) for work in works])
+    held = select(queue.c.id).where(mine).order_by(queue.c.id).with_for_update().cte("held")
+    return database.Guard(select(literal(1)).where(select(func.count()).select_from(held).scalar_subquery() == len(works)), {})
 
 
 def settle_all(connection: Connection, done: Sequence[Work], *, now: datetime) -> None:

@@ -17,15 +17,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select, update
 
 from gateway import bootstrap, config
+from gateway.clients.session import Kind, Outcome
+from gateway.jobs import effecting, sharing
 from gateway.jobs.context import Context
+from gateway.jobs.effecting import Effect, Look, Sight, Way
 from gateway.store import database, effects
-from gateway.store.effects import EffectState
 from gateway.store.schema import effects as effects_table
 from gateway.store.schema import positions, work_queue
 from gateway.worker import Worker
@@ -42,23 +45,31 @@ KEYS = {
 def context(folder: Path, url: str) -> Context:
     """The surroundings of a worker."""
     workspace = config.load(str(folder), environment={**KEYS, "GATEWAY_DATABASE_URL": url})
-    return bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+    ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+    return replace(ctx, timing=replace(ctx.timing, doubt_settle=0.2))
 
 
-def do(ctx: Context, key: str, deeds: Path) -> None:
-    """One effect: looked up when in doubt, else done once."""
-    with database.writing(ctx.engine) as connection:
-        effect = effects.load(connection, int(key))
-        if effect is None or effect.state == EffectState.CONFIRMED:
-            return
-        done = effect.state == EffectState.IN_DOUBT and key in "\n".join(path.read_text() for path in deeds.glob("*.deeds")).split()
-        if not done and not effects.send(connection, effect, evidence={}, now=ctx.now()):
-            return
-    if not done:
-        with (deeds / f"{os.getpid()}-{threading.get_ident()}.deeds").open("a") as stream:
-            stream.write(key + "\n")
-    with database.writing(ctx.engine) as connection:
-        effects.settle(connection, int(key), state=EffectState.CONFIRMED, cause="done", now=ctx.now())
+@dataclass(frozen=True)
+class Deeds:
+    """The outside of the benchmark: a file of lines for each thread."""
+
+    folder: Path
+
+    def act(self, _ctx: Context, effect: Effect) -> Outcome:
+        """Do it: a line."""
+        with (self.folder / f"{os.getpid()}-{threading.get_ident()}.deeds").open("a") as stream:
+            stream.write(f"{effect.id}\n")
+        return Outcome(kind=Kind.ACCEPTED, text="done")
+
+    def look(self, _ctx: Context, effect: Effect) -> Look:
+        """See whether it was done."""
+        done = str(effect.id) in "\n".join(path.read_text() for path in self.folder.glob("*.deeds")).split()
+        return Look(sight=Sight.HAPPENED if done else Sight.NOT_HAPPENED, words="read")
+
+    def way(self) -> Way:
+        """How such an effect is done."""
+        clear = Look(sight=Sight.CLEAR)
+        return Way(label="bench", before=lambda *_: clear, act=self.act, after=self.look, settled=lambda *_: None, is_free=lambda _: True)
 
 
 def work(url: str, folder: Path, threads: int, *, nothing: bool) -> None:
@@ -68,9 +79,12 @@ def work(url: str, folder: Path, threads: int, *, nothing: bool) -> None:
     sys.stdin.readline()
     began = time.process_time()
 
+    way = Deeds(folder).way()
+    jobs = {"effect.bench": (lambda *_: None) if nothing else (lambda c, key: effecting.perform(c, effecting.load(c, key), way))}
+    in_turn = {} if nothing else {"effect.bench": lambda c, keys: sharing.perform_some(c, keys, {"bench.x": way})}
+
     def run(number: int) -> None:
-        jobs = {"effect.bench": (lambda _c, _key: None) if nothing else (lambda c, key: do(c, key, folder))}
-        worker = Worker(ctx=ctx, owner=f"{os.getpid()}/{number}", lease_seconds=3, jobs=jobs)
+        worker = Worker(ctx=ctx, owner=f"{os.getpid()}/{number}", lease_seconds=3, jobs=jobs, in_turn=in_turn)
         while worker.run_some() or _waiting(ctx):
             pass
 
