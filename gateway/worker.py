@@ -9,20 +9,23 @@ job that is done twice finds its work done.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
 from gateway.errors import GatewayError, HeldError, PermanentError, TemporaryError
-from gateway.jobs import QUEUED, SCHEDULED, TOGETHER
+from gateway.jobs import IN_TURN, QUEUED, SCHEDULED, TOGETHER
 from gateway.jobs.context import Context, Tally
+from gateway.jobs.sharing import SHARED_SECONDS
 from gateway.logs import Within
 from gateway.store import database, events, leases, workqueue
 from gateway.store.database import LeaseLostError
 from gateway.store.leases import Lease
 from gateway.store.workqueue import Work
 
+InTurn = Callable[[Context, Sequence[str]], Mapping[str, GatewayError | None]]
 SETTLE_SECONDS = 1.0
 QUIET = frozenset({"Upkeep", "TellPeople", "DailyRecap"})  # they run every minute and mostly find nothing: no line in the log for that
 
@@ -37,7 +40,9 @@ class Worker:
     jobs: Mapping[str, Callable[[Context, str], object]] | None = None
     batch: int = 20
     partners: Collection[str] | None = None
+    in_turn: Mapping[str, InTurn] | None = None
     _unsettled: bool = False
+    _pace: dict[str, float] = field(default_factory=dict)  # seconds for the last job of each kind that was done
 
     def run_some(self, *, stop: Callable[[], bool] = lambda: False) -> int:
         """Claim a batch and do it; how many jobs were claimed. A stop ends it after the job in hand and gives back the rest."""
@@ -53,16 +58,9 @@ class Worker:
         since = ctx.monotonic()
         waiting, alone = list(claimed), set[Work]()
         while waiting and (len(waiting) == len(claimed) or not stop()):
-            works = self._alike(waiting, alone)
-            finished = self._run_together(works) if len(works) > 1 else []
-            if len(works) > 1 and not finished:
-                alone.update(works)
-                continue
-            if not finished:
-                finished = [work for work in waiting[:1] if self.run(work)]
-                waiting = waiting[1:]
-            done += finished
-            waiting = [work for work in waiting if work not in finished]
+            left = self._run_next(waiting, alone)
+            done += [work for work, finished in left.items() if finished]
+            waiting = [work for work in waiting if work not in left]
             if ctx.monotonic() - since > SETTLE_SECONDS:
                 self._settle(done)
                 done, since = [], ctx.monotonic()
@@ -86,8 +84,7 @@ class Worker:
         except LeaseLostError:
             ctx.log.info("job.lost", extra={"job": work.job, "key": work.key, "why": "its lease ran out and another process took it"})
         except (TemporaryError, HeldError) as error:
-            delay = error.delay if isinstance(error, TemporaryError) else ctx.timing.longest_retry
-            self._postpone(work, error, delay if delay is not None else self._back_off(work))
+            self._put_off(work, error)
         except PermanentError as error:
             self._give_up(work, error)
         except Exception as error:
@@ -96,6 +93,60 @@ class Worker:
         else:
             return True
         return False
+
+    def _run_next(self, waiting: Sequence[Work], alone: set[Work]) -> dict[Work, bool]:
+        """Do the next job, or several; those that have left the batch, and whether they are done. None has when several could not be done together."""
+        works = self._alike(waiting, alone)
+        if len(works) > 1:
+            finished = self._run_together(works)
+            alone.update([] if finished else works)
+            return dict.fromkeys(finished, True)
+        works = self._quick(waiting, alone)
+        if len(works) > 1:
+            return self._run_in_turn(works, alone)
+        began = self.ctx.monotonic()
+        finished_one = self.run(waiting[0])
+        if finished_one:
+            self._pace[waiting[0].job] = self.ctx.monotonic() - began
+        return {waiting[0]: finished_one}
+
+    @property
+    def _turns(self) -> Mapping[str, InTurn]:
+        """The jobs that share their commits in turn; of jobs handed in only those that are named."""
+        if self.in_turn is None:
+            return IN_TURN if self.jobs is None else {}
+        return self.in_turn
+
+    def _quick(self, waiting: Sequence[Work], alone: Collection[Work]) -> list[Work]:
+        """The next job, with those like it that share its commits: as many as the pace of the last one allows, so that slow ones are done each alone."""
+        job = waiting[0].job
+        if job not in self._turns:
+            return []
+        count = int(SHARED_SECONDS / max(self._pace.get(job, SHARED_SECONDS), 0.001))
+        alike = (work for work in waiting if work.job == job)
+        return list(itertools.takewhile(lambda work: work not in alone, alike))[:count]
+
+    def _run_in_turn(self, works: Sequence[Work], alone: set[Work]) -> dict[Work, bool]:
+        """Do the first of these jobs with shared commits; those that were taken, and whether each is done. After any trouble each is done alone."""
+        job, keys, began = works[0].job, [work.key for work in works], self.ctx.monotonic()
+        log = Within(self.ctx.log, {"job": job})  # type: ignore[arg-type]  # as below
+        came_to: Mapping[str, GatewayError | None] = {}
+        try:
+            ctx = replace(self.ctx, engine=database.guarded(self.ctx.engine, workqueue.guard_all(works)), log=log)
+            came_to = self._turns[job](ctx, keys)
+            alone.add(works[0])
+        except GatewayError as error:
+            alone.update(works)
+            self.ctx.log.info("jobs.apart", extra={"job": job, "keys": keys, "why": error.message})
+        except Exception:
+            alone.update(works)
+            self.ctx.log.exception("jobs.apart", extra={"job": job, "keys": keys})
+        for work in works:
+            if trouble := came_to.get(work.key):
+                self._put_off(work, trouble)
+        if came_to:
+            self._pace[job] = (self.ctx.monotonic() - began) / len(came_to)
+        return {work: came_to[work.key] is None for work in works if work.key in came_to}
 
     def _alike(self, waiting: Sequence[Work], alone: Collection[Work]) -> list[Work]:
         """The next job, with all that may share its commits (on SQLite, where nobody else can write meanwhile)."""
@@ -130,6 +181,11 @@ class Worker:
     def _back_off(self, work: Work) -> float:
         """Growing waits: first, doubled each time, up to the longest."""
         return float(min(self.ctx.timing.first_retry * 2 ** min(work.attempts - 1, 20), self.ctx.timing.longest_retry))
+
+    def _put_off(self, work: Work, error: GatewayError) -> None:
+        """Put a job back after trouble that passes, or that somebody mends."""
+        delay = error.delay if isinstance(error, TemporaryError) else self.ctx.timing.longest_retry
+        self._postpone(work, error, delay if delay is not None else self._back_off(work))
 
     def _postpone(self, work: Work, error: GatewayError, delay: float, *, defect: bool = False) -> None:
         ctx = self.ctx

@@ -116,6 +116,12 @@ class Pacer:
                 pause = self.period_seconds - (now - self._calls[0])
             self.sleep(pause)
 
+    def is_free(self) -> bool:
+        """Whether a call would leave at once."""
+        with self._lock:
+            recent = sum(1 for at in self._calls if self.monotonic() - at < self.period_seconds)
+            return recent < self.limit
+
 
 @dataclass(slots=True)
 class Session:
@@ -141,6 +147,10 @@ class Session:
             self._local.session.trust_env = False
         found: requests.Session = self._local.session
         return found
+
+    def is_free(self) -> bool:
+        """Whether a call would leave at once: there is a place in the rate limit, and the host is not left alone."""
+        return self.pacer.is_free() and not (self.breaker and self.breaker.open)
 
     def send(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, form: Mapping[str, str] | None = None

@@ -6,8 +6,9 @@ never calls another: it enqueues, so that every step is a place to die safely.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from gateway.errors import TemporaryError
 from gateway.jobs import (
     comparing,
     decisions,
@@ -65,4 +66,10 @@ TOGETHER: dict[str, Callable[[Context, Sequence[str]], list[str]]] = {
     "translate": pausing_together(unpacking.translate_together),
     "shelve": pausing_together(intake.shelve_together),
     "deliver": pausing_together(transmission.deliver_together),
+}
+
+# Jobs of which the next few may share their commits while each is quick: each takes keys, and gives back what became of those that it took, the first ones:
+# None when done, else why the job must be taken up again.
+IN_TURN: dict[str, Callable[[Context, Sequence[str]], Mapping[str, TemporaryError | None]]] = {
+    "effect.loop": loop_effects.perform_some_effects,
 }

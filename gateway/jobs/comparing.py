@@ -96,7 +96,7 @@ def _difference(connection: Connection, known: HeldReturn, found: Return) -> str
 def _take_over(ctx: Context, connection: Connection, found: Return, difference: str, tally: Tally) -> None:
     """Take a difference over by the step of the import, and say that the comparison found it."""
     trial = Tally()
-    loop.take_return(ctx, connection, found, trial, asked_for=False)
+    loop.take_returns(ctx, connection, [found], trial, asked_for=False)
     if not difference and not trial.done:
         tally.skip(found.rma, trial.reasons[0].partition(": ")[2] if trial.reasons else "not to be imported")
         return

@@ -7,7 +7,7 @@ A look that cannot tell leaves it in doubt and asks a person.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -21,9 +21,10 @@ from gateway.jobs.context import Context
 from gateway.store import database, effects, events, returns
 from gateway.store.effects import Effect, EffectState
 
-__all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "intend", "load", "perform"]
+__all__ = ["Effect", "EffectState", "Look", "Sight", "Way", "intend", "load", "may_ask", "perform"]
 
 DENIED = "access denied"
+SETTLED = {Kind.ACCEPTED: EffectState.CONFIRMED, Kind.REFUSED: EffectState.FAILED}
 LONGEST_HESITATION = 60.0  # seconds between the commit of "in doubt" and the call; far less than a lease and the settle time together
 
 
@@ -55,6 +56,7 @@ class Way:
     act: Callable[[Context, Effect], Outcome]
     after: Callable[[Context, Effect], Look]
     settled: Callable[[Context, Connection, Effect, EffectState, str], None]
+    is_free: Callable[[Context], bool] | None = None  # whether a call would leave at once; None where also a first try needs a look before it
 
 
 class InDoubtError(TemporaryError):
@@ -122,38 +124,67 @@ def _look_up(ctx: Context, effect: Effect, way: Way) -> Look:
 
 
 def _judge(ctx: Context, effect: Effect, way: Way, outcome: Outcome) -> None:
-    attempt = effect.attempts + 1
+    with database.writing(ctx.engine) as connection:
+        error = write_outcome(ctx, connection, effect, way, outcome)
+        if outcome.kind == Kind.ACCEPTED:
+            resolve_denied(ctx, connection, effect)
     if outcome.kind == Kind.ACCEPTED:
-        _settle(ctx, effect, way, EffectState.CONFIRMED, outcome.text, attempt=attempt)
-        return
-    if outcome.kind == Kind.REFUSED:
-        _settle(ctx, effect, way, EffectState.FAILED, outcome.text, attempt=attempt)
-        return
+        log_confirmed(ctx, effect)
+    if error:
+        raise error
+
+
+def write_outcome(ctx: Context, connection: Connection, effect: Effect, way: Way, outcome: Outcome) -> TemporaryError | None:
+    """Write what a call came to, and what follows; the error that says when the effect must be taken up again, None when it is settled."""
+    attempt = effect.attempts + 1
+    if outcome.kind in SETTLED:
+        _write_settled(ctx, connection, effect, way, SETTLED[outcome.kind], (outcome.text, f", attempt {attempt}"))
+        return None
     doubtful = outcome.kind == Kind.UNCLEAR
-    with database.writing(ctx.engine) as connection:
-        state = EffectState.IN_DOUBT if doubtful else EffectState.INTENDED
-        effects.settle(connection, effect.id, state=state, cause=outcome.text, now=ctx.now())
-        words = "in doubt" if doubtful else "not done, tried again"
-        _tell(ctx, connection, effect, "effect.attempt", f"{way.label}, attempt {attempt}: {outcome.text}; {words}")
-        if outcome.kind == Kind.DENIED:
-            events.raise_alert(connection, DENIED, _service(effect), outcome.text, at=ctx.now())
+    state = EffectState.IN_DOUBT if doubtful else EffectState.INTENDED
+    effects.settle(connection, effect.id, state=state, cause=outcome.text, now=ctx.now())
+    words = "in doubt" if doubtful else "not done, tried again"
+    _tell(ctx, connection, effect, "effect.attempt", f"{way.label}, attempt {attempt}: {outcome.text}; {words}")
+    if outcome.kind == Kind.DENIED:
+        events.raise_alert(connection, DENIED, _service(effect), outcome.text, at=ctx.now())
     if doubtful:
-        raise InDoubtError(outcome.text, delay=ctx.timing.doubt_settle)
-    delay = ctx.timing.longest_retry if outcome.kind == Kind.DENIED else outcome.delay
-    raise TemporaryError(outcome.text, delay=delay)
+        return InDoubtError(outcome.text, delay=ctx.timing.doubt_settle)
+    return TemporaryError(outcome.text, delay=ctx.timing.longest_retry if outcome.kind == Kind.DENIED else outcome.delay)
 
 
-def _settle(ctx: Context, effect: Effect, way: Way, state: EffectState, cause: str, *, attempt: int | None = None) -> None:
+def resolve_denied(ctx: Context, connection: Connection, effect: Effect) -> None:
+    """Note that the service of an effect takes our key."""
+    events.resolve_alert(connection, DENIED, _service(effect), at=ctx.now())
+
+
+def log_confirmed(ctx: Context, effect: Effect) -> None:
+    """Log an effect that happened, once that is committed."""
+    ctx.log.info("effect.confirmed", extra={"kind": effect.kind, "target": effect.target})
+
+
+def _settle(ctx: Context, effect: Effect, way: Way, state: EffectState, cause: str) -> None:
+    """Settle an effect by a look."""
     with database.writing(ctx.engine) as connection:
-        effects.settle(connection, effect.id, state=state, cause=cause, now=ctx.now())
-        number = f", attempt {attempt}" if attempt else ""
-        _tell(ctx, connection, effect, f"effect.{state.value}", f"{way.label}{number}: {cause}")
-        way.settled(ctx, connection, effect, state, cause)
-        events.close_tasks(connection, subject=f"effect {effect.id}", because=cause, at=ctx.now())
+        _write_settled(ctx, connection, effect, way, state, (cause, ""))
         if state == EffectState.CONFIRMED:
-            events.resolve_alert(connection, DENIED, _service(effect), at=ctx.now())
+            resolve_denied(ctx, connection, effect)
     if state == EffectState.CONFIRMED:
-        ctx.log.info("effect.confirmed", extra={"kind": effect.kind, "target": effect.target})
+        log_confirmed(ctx, effect)
+
+
+def _write_settled(ctx: Context, connection: Connection, effect: Effect, way: Way, state: EffectState, told: tuple[str, str]) -> None:
+    """Write what an effect came to and what follows; `told` is the cause, and which attempt settled it."""
+    effects.settle(connection, effect.id, state=state, cause=told[0], now=ctx.now())
+    follow_up(ctx, connection, effect, way, state, told)
+
+
+def follow_up(ctx: Context, connection: Connection, effect: Effect, way: Way, state: EffectState, told: tuple[str, str]) -> None:
+    """Write what follows once an effect is settled."""
+    cause, attempt = told
+    _tell(ctx, connection, effect, f"effect.{state.value}", f"{way.label}{attempt}: {cause}")
+    way.settled(ctx, connection, effect, state, cause)
+    if effect.attempts:  # a first try has never been asked about
+        events.close_tasks(connection, subject=f"effect {effect.id}", because=cause, at=ctx.now())
 
 
 def _tell(ctx: Context, connection: Connection, effect: Effect, word: str, text: str) -> None:
@@ -162,24 +193,24 @@ def _tell(ctx: Context, connection: Connection, effect: Effect, word: str, text:
 
 
 def intend(ctx: Context, connection: Connection, kind: str, rma: str, version: str, payload: dict[str, object]) -> None:
-    """Write an intent on a return into the caller's transaction, and queue it; once per kind, return and version.
+    """Write an intent on a return into the caller's transaction, and queue it; once per kind, return and version."""
+    partners = [ra.document.partner for ra in returns.authorizations_of(connection, rma)] if _trying(ctx) else []
+    if may_ask(ctx, connection, kind, rma, partners=partners):
+        effects.intend(connection, kind=kind, target=rma, version=version, payload={**payload, "rma": rma}, now=ctx.now())
 
-    Nothing is asked of anyone about a return that a partner is to receive which is not live yet (A-130).
-    """
-    tried = _in_testing(ctx, connection, rma)
+
+def may_ask(ctx: Context, connection: Connection, kind: str, rma: str, *, partners: Sequence[str]) -> bool:
+    """Whether anything is asked of anyone about a return: not when one of the partners that are to receive it is not live yet (A-130), which is noted."""
+    trying = _trying(ctx)
+    tried = next((partner for partner in partners if partner in trying), "")
     if tried:
         text = f"{kind.replace('loop.', '')} left out: {tried} is in testing"
         events.note_once(connection, "test.effect", text, at=ctx.now(), rma=rma)
-        return
-    effects.intend(connection, kind=kind, target=rma, version=version, payload={**payload, "rma": rma}, now=ctx.now())
+    return not tried
 
 
-def _in_testing(ctx: Context, connection: Connection, rma: str) -> str:
-    """A partner of a return that is not live; empty when all are."""
-    trying = {name for name, profile in ctx.profiles.items() if not profile.is_live}
-    if not trying:
-        return ""
-    return next((ra.document.partner for ra in returns.authorizations_of(connection, rma) if ra.document.partner in trying), "")
+def _trying(ctx: Context) -> set[str]:
+    return {name for name, profile in ctx.profiles.items() if not profile.is_live}
 
 
 def load(ctx: Context, key: str) -> Effect:

@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from gateway.clients.loop import LONGEST_NOTE, LONGEST_WINDOW, BadReturn
+from gateway.clients.loop import LONGEST_WINDOW, BadReturn
 from gateway.domain import authorizing, lifecycle
 from gateway.domain.authorizing import Authorized
 from gateway.domain.documents import Authorization, Return
 from gateway.domain.lifecycle import RaState
-from gateway.jobs import effecting, loop_effects
+from gateway.jobs import loop_effects
 from gateway.jobs.context import Context, Tally
-from gateway.mapping import notes
+from gateway.jobs.making import IN_REVIEW, Making
 from gateway.store import database, events, files, received, returns, workqueue
-from gateway.store.returns import HeldAuthorization, HeldReturn
+from gateway.store.returns import HeldAuthorization, HeldReturn, NewAuthorization, NewReturn
 
 STATES: tuple[str | None, ...] = (None, "cancelled", "review")
 POSITION = "loop.updated_at"
@@ -83,30 +83,71 @@ def _take_page(ctx: Context, page: Sequence[Return | BadReturn], tally: Tally, *
             if isinstance(entry, BadReturn):
                 tally.fail(entry.rma, entry.why)
                 events.open_task(connection, "unreadable return", entry.rma, entry.why, at=ctx.now(), rma=entry.rma)
-                continue
-            take_return(ctx, connection, entry, tally, asked_for=asked_for)
+        take_returns(ctx, connection, [entry for entry in page if isinstance(entry, Return)], tally, asked_for=asked_for)
 
 
-def take_return(ctx: Context, connection: Connection, rma: Return, tally: Tally, *, asked_for: bool) -> None:
-    """Take over one return as Loop shows it: made new, changed, or passed over with the reason."""
-    known = returns.load_return(connection, rma.rma)
-    if known is None:
-        why = _not_imported(ctx, rma, asked_for=asked_for)
-        if why:
-            tally.skip(rma.rma, why)
-            return
-        events.note(connection, "return.created", f"Created in Loop for order {rma.order_name}", at=rma.created_at, rma=rma.rma, actor="Loop")
-        _authorize(ctx, connection, rma, tally)
-        return
+def take_returns(ctx: Context, connection: Connection, found: Sequence[Return], tally: Tally, *, asked_for: bool) -> None:
+    """Take over returns as Loop shows them: made new, changed, or passed over with the reason. One that is listed twice is taken twice, in turn."""
+    first: dict[str, Return] = {}
+    again = []
+    for rma in found:
+        if rma.rma in first:
+            again.append(rma)
+        else:
+            first[rma.rma] = rma
+    _take_once(ctx, connection, list(first.values()), tally, asked_for=asked_for)
+    if again:
+        take_returns(ctx, connection, again, tally, asked_for=asked_for)
+
+
+def _take_once(ctx: Context, connection: Connection, found: Sequence[Return], tally: Tally, *, asked_for: bool) -> None:
+    """Returns of which each has its own number: those never seen are put in together, and so are the RAs of all."""
+    known = returns.load_returns(connection, [rma.rma for rma in found])
+    unknown = [rma for rma in found if rma.rma not in known]
+    refused = {rma.rma: why for rma in unknown if (why := _not_imported(ctx, rma, asked_for=asked_for))}
+    wanted = [rma for rma in unknown if rma.rma not in refused]
+    new = _put_in(ctx, connection, wanted)
+    known |= returns.load_returns(connection, [rma.rma for rma in wanted if rma.rma not in new])  # another process has just put them in
+    making = Making(ctx, connection, ctx.now())
+    for rma in found:
+        if rma.rma in refused:
+            tally.skip(rma.rma, refused[rma.rma])
+        elif rma.rma in new:
+            events.note(connection, "return.created", f"Created in Loop for order {rma.order_name}", at=rma.created_at, rma=rma.rma, actor="Loop")
+            _take_up(ctx, making, rma, new[rma.rma], tally)
+        else:
+            _take_known(ctx, making, known[rma.rma], rma, tally)
+    making.write()
+
+
+def _put_in(ctx: Context, connection: Connection, wanted: Sequence[Return]) -> dict[str, Authorized]:
+    """Put in returns that the book did not hold; what becomes of each, by RMA number."""
+    made = {rma.rma: authorizing.authorize(rma, places=ctx.places, policy=ctx.policy, version=1, at=ctx.now()) for rma in wanted}
+    put_in = returns.insert_returns(connection, [_new_return(rma, made[rma.rma]) for rma in wanted], at=ctx.now())
+    return {rma: what for rma, what in made.items() if rma in put_in}
+
+
+def _new_return(rma: Return, made: Authorized) -> NewReturn:
+    return NewReturn(document=rma, hold=(made.hold, made.hold_key), none_because=made.none_because, exchange_state=_early(rma, made))
+
+
+def _early(rma: Return, made: Authorized) -> str:
+    """Where the exchange of a return stands whose goods are only about to come; empty when it has gone nowhere."""
+    early = next((exchange.order_name or exchange.order_id for exchange in rma.exchanges if exchange.order_id), None)
+    return f"instant exchange: order {early} went out before the goods came" if early and made.authorizations else ""
+
+
+def _take_known(ctx: Context, making: Making, known: HeldReturn, rma: Return, tally: Tally) -> None:
+    """Take over what Loop shows of a return that we hold."""
     rma = replace(rma, refund_ids=rma.refund_ids or known.document.refund_ids)
     if rma == known.document:
         tally.skip(rma.rma, "unchanged")
         return
-    unmade = not returns.authorizations_of(connection, rma.rma)
+    unmade = not returns.authorizations_of(making.connection, rma.rma)
     if unmade and (known.hold or known.none_because) and rma.state in ("open", "review"):
-        _authorize(ctx, connection, rma, tally)
+        _authorize(ctx, making, rma, tally)
     else:
-        _follow(ctx, connection, known, rma, tally)
+        _follow(ctx, making.connection, known, rma, tally)
 
 
 def _not_imported(ctx: Context, rma: Return, *, asked_for: bool) -> str:
@@ -117,15 +158,25 @@ def _not_imported(ctx: Context, rma: Return, *, asked_for: bool) -> str:
     return ""
 
 
-def _authorize(ctx: Context, connection: Connection, rma: Return, tally: Tally) -> None:
-    """Make the RAs of a return, or hold it and say why."""
+def _authorize(ctx: Context, making: Making, rma: Return, tally: Tally) -> None:
+    """Try once more to make the RAs of a return that was held or had nothing to come."""
+    connection = making.connection
     made = authorizing.authorize(rma, places=ctx.places, policy=ctx.policy, version=1, at=ctx.now())
     returns.save_return(connection, rma, at=ctx.now(), hold=(made.hold, made.hold_key), none_because=made.none_because)
+    if not made.hold:
+        events.close_tasks(connection, kind="held return", subject=rma.rma, because="mapped", at=ctx.now())
+    if early := _early(rma, made):
+        returns.set_exchange_state(connection, rma.rma, early)
+    _take_up(ctx, making, rma, made, tally)
+
+
+def _take_up(ctx: Context, making: Making, rma: Return, made: Authorized, tally: Tally) -> None:
+    """Make the RAs of a return, or say why it is held or has none."""
+    connection = making.connection
     if made.hold:
         tally.skip(rma.rma, f"held: {made.hold}")
         events.open_task(connection, "held return", rma.rma, f"RMA {rma.rma} is held: {made.hold}", at=ctx.now(), rma=rma.rma)
         return
-    events.close_tasks(connection, kind="held return", subject=rma.rma, because="mapped", at=ctx.now())
     if made.none_because:
         tally.skip(rma.rma, made.none_because)
         events.note_once(connection, "return.nothing-physical", made.none_because, at=ctx.now(), rma=rma.rma)
@@ -133,25 +184,8 @@ def _authorize(ctx: Context, connection: Connection, rma: Return, tally: Tally) 
     for text in made.notes:
         events.note_once(connection, "unit.left-out", text, at=ctx.now(), rma=rma.rma)
     tally.done += 1
-    early = next((exchange.order_name or exchange.order_id for exchange in rma.exchanges if exchange.order_id), None)
-    if early:
-        returns.set_exchange_state(connection, rma.rma, f"instant exchange: order {early} went out before the goods came")
     for ra in made.authorizations:
-        _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
-
-
-def _make(ctx: Context, connection: Connection, ra: Authorization, *, hold: bool) -> None:
-    reason = "the return is in review in Loop; it is sent when it is open again" if hold else ""
-    returns.save_authorization(connection, ra, state=RaState.HELD if hold else RaState.IMPORTED, at=ctx.now(), hold=reason)
-    text = f"{ra.ra} made for {ra.warehouse}: " + ", ".join(f"{line.quantity} x {line.sku}" for line in ra.lines)
-    events.note(connection, "ra.made", text, at=ctx.now(), rma=ra.rma, ra=ra.ra, facts={"value": str(ra.value)})
-    told = [f"{line.quantity} x {line.sku}" for line in ra.lines]
-    values = {"ra": ra, "at": f"{ctx.local(ctx.now()):%Y-%m-%d %H:%M}"}
-    content = notes.write(ctx.template("note.authorized.txt.j2"), values, told, longest=LONGEST_NOTE)
-    effecting.intend(ctx, connection, "loop.note", ra.rma, f"made {ra.ra}", {"content": content, "ra": ra.ra})
-    if not hold:
-        workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
-    workqueue.enqueue(connection, "match", ra.ra, due_at=ctx.now())
+        making.add(ra, review=rma.state == "review", partners=[each.partner for each in made.authorizations])
 
 
 def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return, tally: Tally) -> None:
@@ -186,7 +220,7 @@ def _follow(ctx: Context, connection: Connection, known: HeldReturn, rma: Return
 def _reopen(ctx: Context, connection: Connection, held: list[HeldAuthorization], rma: Return) -> None:
     """Send what was only held because its return was in review."""
     for ra in held:
-        if ra.state == RaState.HELD and rma.state == "open" and ra.hold.startswith("the return is in review"):
+        if ra.state == RaState.HELD and rma.state == "open" and ra.hold.startswith(IN_REVIEW):
             returns.advance(connection, ra.document.ra, RaState.IMPORTED, hold="")
             workqueue.enqueue(connection, "transmit", ra.document.ra, due_at=ctx.now())
 
@@ -219,9 +253,12 @@ def _change(ctx: Context, connection: Connection, held: list[HeldAuthorization],
             _rebuild(ctx, connection, before, wanted[warehouse])
         else:
             _drop(ctx, connection, before, made.none_because or "no unit of the return goes to this warehouse any more")
+    partners = [ra.document.partner for ra in held] + [ra.partner for ra in wanted.values()]
+    making = Making(ctx, connection, ctx.now())
     for warehouse, ra in wanted.items():
         if warehouse not in living:
-            _make(ctx, connection, ra, hold=rma.state == "review" and not ctx.policy.transmit_in_review)
+            making.add(ra, review=rma.state == "review", partners=partners)
+    making.write()
 
 
 def end_with(ctx: Context, connection: Connection, rma: Return) -> None:
@@ -243,7 +280,7 @@ def _rebuild(ctx: Context, connection: Connection, before: HeldAuthorization, ra
     """Give an RA its new lines."""
     if ra.lines == before.document.lines:
         return
-    returns.save_authorization(connection, ra, state=before.state, at=ctx.now(), hold=before.hold)
+    returns.save_authorization(connection, NewAuthorization(document=ra, state=before.state, hold=before.hold))
     events.note(connection, "ra.changed", f"{ra.ra} version {ra.version}: edited in Loop", at=ctx.now(), rma=ra.rma, ra=ra.ra)
     if before.state != RaState.HELD:
         workqueue.enqueue(connection, "transmit", ra.ra, due_at=ctx.now())
@@ -266,9 +303,11 @@ def _drop(ctx: Context, connection: Connection, ra: HeldAuthorization, why: str)
 def retry_held(ctx: Context, tally: Tally) -> None:
     """Try again every return that waited for a mapping; a mapping added releases all that waited for it."""
     with database.writing(ctx.engine) as connection:
+        making = Making(ctx, connection, ctx.now())
         for held in returns.held_returns(connection):
             made = returns.authorizations_of(connection, held.document.rma)
             if made:
                 _change(ctx, connection, made, held.document)
             else:
-                _authorize(ctx, connection, held.document, tally)
+                _authorize(ctx, making, held.document, tally)
+        making.write()

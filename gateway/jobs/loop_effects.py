@@ -5,6 +5,7 @@ How an effect in doubt is settled is told in `effecting`; here stands what is lo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from gateway.domain.documents import Return
 from gateway.domain.lifecycle import RaState
 from gateway.domain.receiving import Verdict
 from gateway.errors import PermanentError, TemporaryError
-from gateway.jobs import decisions, effecting
+from gateway.jobs import decisions, effecting, sharing
 from gateway.jobs.context import Context
 from gateway.jobs.effecting import Effect, EffectState, Look, Sight, Way
 from gateway.mapping import notes
@@ -37,6 +38,11 @@ def perform_effect(ctx: Context, key: str) -> None:
     """Carry one effect to Loop."""
     effect = effecting.load(ctx, key)
     effecting.perform(ctx, effect, WAYS[effect.kind])
+
+
+def perform_some_effects(ctx: Context, keys: Sequence[str]) -> dict[str, TemporaryError | None]:
+    """Carry the first of several effects to Loop together; what became of those that were taken."""
+    return sharing.perform_some(ctx, keys, WAYS)
 
 
 def _before_note(ctx: Context, effect: Effect) -> Look:
@@ -169,12 +175,20 @@ def _remove(ctx: Context, effect: Effect) -> Outcome:
     return ctx.loop.remove_units(effect.target, tuple(effect.payload["units"]))
 
 
+def _is_free(ctx: Context) -> bool:
+    return ctx.loop.session.is_free()
+
+
 WAYS: dict[str, Way] = {
-    "loop.note": Way(label="note in Loop", before=_before_note, act=_note, after=_after_note, settled=_settled_note),
+    "loop.note": Way(label="note in Loop", before=_before_note, act=_note, after=_after_note, settled=_settled_note, is_free=_is_free),
     "loop.process": Way(label="process in Loop", before=_before_action, act=_process, after=_after_action, settled=_settled_process),
     "loop.flag": Way(label="flag in Loop", before=_before_action, act=_flag, after=_after_action, settled=_settled_flag),
-    "loop.grade": Way(label="grade units in Loop", before=_before_grading, act=_grade, after=_after_grading, settled=_settled_grading),
-    "loop.assess": Way(label="disposition of units in Loop", before=_before_grading, act=_assess, after=_after_grading, settled=_settled_grading),
+    "loop.grade": Way(
+        label="grade units in Loop", before=_before_grading, act=_grade, after=_after_grading, settled=_settled_grading, is_free=_is_free
+    ),
+    "loop.assess": Way(
+        label="disposition of units in Loop", before=_before_grading, act=_assess, after=_after_grading, settled=_settled_grading, is_free=_is_free
+    ),
     "loop.remove": Way(label="remove units in Loop", before=_before_action, act=_remove, after=_after_action, settled=_settled_process),
 }
 

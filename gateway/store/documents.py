@@ -23,15 +23,17 @@ def dump(document: Any) -> str:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _names(kind: Any) -> tuple[str, ...]:
+    """The fields of a kind of document; none for what is no document."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in AS_IT_IS:
+    kind: Any = type(value)
+    if kind in AS_IT_IS:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name in _names(type(value))}
+    if names := _names(kind):
+        return {name: field if type(field := getattr(value, name)) in AS_IT_IS else _plain(field) for name in names}
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, Decimal | date):

@@ -7,6 +7,7 @@ call leaves, and stays so until an answer or a read-back settles it; what a cras
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,20 +54,47 @@ class Effect:
     sent_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What shall be done outside, once per kind, target and version."""
+
+    kind: str
+    target: str
+    version: str
+    payload: Mapping[str, Any]
+
+    @property
+    def job(self) -> str:
+        """The work that carries it out."""
+        return f"effect.{self.kind.partition('.')[0]}"
+
+
 def intend(connection: Connection, *, kind: str, target: str, version: str, payload: dict[str, Any], now: datetime) -> int | None:
     """Record an intent and queue it; None when it was intended before."""
-    row = {
-        "kind": kind,
-        "target": target,
-        "version": version,
+    intent = Intent(kind=kind, target=target, version=version, payload=payload)
+    effect_id = database.insert_new(connection, effects, _row(intent, now))
+    if effect_id is not None:
+        workqueue.enqueue(connection, intent.job, effect_id, due_at=now)
+    return effect_id
+
+
+def intend_all(connection: Connection, intents: Sequence[Intent], *, now: datetime) -> list[int | None]:
+    """Record intents in few statements; the number of each, None for one that was intended before. Whoever asks queues them."""
+    rows = [_row(intent, now) for intent in intents]
+    found = database.insert_all_new(connection, effects, rows, returning=("kind", "target", "version", "id"))
+    new = {(kind, target, version): number for kind, target, version, number in found}
+    return [new.pop((intent.kind, intent.target, intent.version), None) for intent in intents]
+
+
+def _row(intent: Intent, now: datetime) -> dict[str, Any]:
+    return {
+        "kind": intent.kind,
+        "target": intent.target,
+        "version": intent.version,
         "state": EffectState.INTENDED.value,
-        "payload": database.pack(payload),
+        "payload": database.pack(intent.payload),
         "created_at": database.instant(now),
     }
-    effect_id = database.insert_new(connection, effects, row)
-    if effect_id is not None:
-        workqueue.enqueue(connection, f"effect.{kind.partition('.')[0]}", effect_id, due_at=now)
-    return effect_id
 
 
 def _effect(row: dict[str, Any]) -> Effect:
@@ -129,3 +157,42 @@ def settle(connection: Connection, effect_id: int, *, state: EffectState, cause:
     if state in (EffectState.CONFIRMED, EffectState.FAILED):
         values["settled_at"] = database.instant(now)
     connection.execute(CHANGE, values)
+
+
+# Several at once, of those that nobody has tried before.
+AMONG = effects.c.id.in_(bindparam("asked_ids", expanding=True))
+SOME = select(effects).where(AMONG)
+SEND_FIRST = (
+    update(effects)
+    .where(AMONG, effects.c.state == EffectState.INTENDED.value, effects.c.attempts == 0)
+    .values(state=EffectState.IN_DOUBT.value, attempts=1, sent_at=bindparam("now"))
+    .returning(effects.c.id)
+)
+TAKE_BACK = (
+    update(effects)
+    .where(AMONG, effects.c.state == EffectState.IN_DOUBT.value, effects.c.attempts == 1)
+    .values(state=EffectState.INTENDED.value, attempts=0, sent_at=None)
+)
+
+
+def load_some(connection: Connection, numbers: Sequence[int]) -> dict[int, Effect]:
+    """Effects by their numbers."""
+    return {row["id"]: _effect(dict(row)) for row in connection.execute(SOME, {"asked_ids": list(numbers)}).mappings()}
+
+
+def send_first(connection: Connection, numbers: Sequence[int], *, now: datetime) -> set[int]:
+    """Note first tries in doubt before their calls leave; those that nobody has moved meanwhile."""
+    return set(connection.execute(SEND_FIRST, {"asked_ids": list(numbers), "now": database.instant(now)}).scalars())
+
+
+def take_back(connection: Connection, numbers: Sequence[int]) -> None:
+    """First tries whose calls surely never left are as if nobody had tried."""
+    if numbers:
+        connection.execute(TAKE_BACK, {"asked_ids": list(numbers)})
+
+
+def confirm_all(connection: Connection, causes: Mapping[int, str], *, now: datetime) -> None:
+    """Effects, by number, that happened, each with what shows it."""
+    same = {"state": EffectState.CONFIRMED.value, "settled_at": database.instant(now)}
+    if causes:
+        connection.execute(CHANGE, [{"asked_id": number, "cause": cause, **same} for number, cause in causes.items()])

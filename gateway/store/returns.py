@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, or_, select, union, update
 
-from gateway.domain.documents import Authorization, Return
+from gateway.domain.documents import Authorization, AuthorizationLine, Return
 from gateway.domain.lifecycle import ENDED, WAITING_FOR_GOODS, RaState, step
 from gateway.domain.matching import squeeze
 from gateway.domain.receiving import Decision, Standing
@@ -52,30 +52,49 @@ def _when(text: str | None) -> datetime | None:
     return database.moment(text) if text else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReturn:
+    """A return that the book may not hold yet; `hold` is its reason and the key of what it waits for."""
+
+    document: Return
+    hold: tuple[str, str] = ("", "")
+    none_because: str = ""
+    exchange_state: str = ""
+
+
+def insert_returns(connection: Connection, found: Sequence[NewReturn], *, at: datetime) -> set[str]:
+    """Put in the returns that the book does not hold; the RMAs of those. The others are there, put in by another process a moment ago."""
+    rows = [_row(new, document=documents.dump(new.document), closed_at=None, at=at) for new in sorted(found, key=lambda new: new.document.rma)]
+    return {str(row[0]) for row in database.insert_all_new(connection, returns, rows, returning=("rma",))}
+
+
 def save_return(connection: Connection, rma: Return, *, at: datetime, hold: tuple[str, str] = ("", ""), none_because: str = "") -> None:
     """Write a return as Loop shows it now; `hold` is its reason and the key of what it waits for."""
     known = load_return(connection, rma.rma)
     closed_at = known.closed_at if known else None
     if rma.state == "closed" and closed_at is None:
         closed_at = at
-    database.put(
-        connection,
-        returns,
-        {
-            "rma": rma.rma,
-            "state": rma.state,
-            "order_id": rma.order_id,
-            "order_name": rma.order_name,
-            "updated_at": database.instant(rma.updated_at),
-            "document": _without_person(rma) if known and known.emptied else documents.dump(rma),
-            "hold": hold[0],
-            "hold_key": hold[1],
-            "none_because": none_because,
-            "exchange_state": known.exchange_state if known else "",
-            "closed_at": database.instant(closed_at) if closed_at else None,
-            "imported_at": database.instant(at),
-        },
-    )
+    new = NewReturn(document=rma, hold=hold, none_because=none_because, exchange_state=known.exchange_state if known else "")
+    document = _without_person(rma) if known and known.emptied else documents.dump(rma)
+    database.put(connection, returns, _row(new, document=document, closed_at=closed_at, at=at))
+
+
+def _row(new: NewReturn, *, document: str, closed_at: datetime | None, at: datetime) -> dict[str, Any]:
+    rma = new.document
+    return {
+        "rma": rma.rma,
+        "state": rma.state,
+        "order_id": rma.order_id,
+        "order_name": rma.order_name,
+        "updated_at": database.instant(rma.updated_at),
+        "document": document,
+        "hold": new.hold[0],
+        "hold_key": new.hold[1],
+        "none_because": new.none_because,
+        "exchange_state": new.exchange_state,
+        "closed_at": database.instant(closed_at) if closed_at else None,
+        "imported_at": database.instant(at),
+    }
 
 
 def _without_person(rma: Return) -> str:
@@ -89,6 +108,7 @@ def set_exchange_state(connection: Connection, rma: str, state: str) -> None:
 
 
 RETURN = select(returns).where(returns.c.rma == bindparam("asked_rma"))
+AMONG = select(returns).where(returns.c.rma.in_(bindparam("asked_rmas", expanding=True))).order_by(returns.c.rma)
 AUTHORIZATION = select(authorizations).where(authorizations.c.ra == bindparam("asked_ra"))
 
 
@@ -96,6 +116,14 @@ def load_return(connection: Connection, rma: str) -> HeldReturn | None:
     """A return by its RMA number."""
     found = connection.execute(database.lock_row(connection, RETURN), {"asked_rma": rma}).mappings().first()
     return _held_return(dict(found)) if found else None
+
+
+def load_returns(connection: Connection, rmas: Sequence[str]) -> dict[str, HeldReturn]:
+    """Those of these returns that the book holds, by RMA number."""
+    if not rmas:
+        return {}
+    found = connection.execute(database.lock_row(connection, AMONG), {"asked_rmas": sorted(rmas)}).mappings()
+    return {row["rma"]: _held_return(dict(row)) for row in found}
 
 
 def _held_return(row: dict[str, Any]) -> HeldReturn:
@@ -146,40 +174,64 @@ def waiting_for_exchange(connection: Connection) -> list[HeldReturn]:
     return list_returns(connection, returns.c.exchange_state == "waiting for exchange order")
 
 
-def save_authorization(connection: Connection, ra: Authorization, *, state: RaState, at: datetime, hold: str = "") -> None:
-    """Write an RA, new or as a new version, with its lines; what was received for it stays."""
-    row = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAuthorization:
+    """An RA to be written, with the state it gets and what holds it."""
+
+    document: Authorization
+    state: RaState
+    hold: str = ""
+
+
+def save_authorization(connection: Connection, ra: NewAuthorization) -> None:
+    """Write an RA that the book holds anew, with its lines; what was received for it stays."""
+    connection.execute(update(authorizations).where(authorizations.c.ra == ra.document.ra).values(**_ra_row(ra)))
+    connection.execute(authorization_lines.delete().where(authorization_lines.c.ra == ra.document.ra))
+    _insert_parts(connection, [ra.document])
+
+
+def insert_authorizations(connection: Connection, made: Sequence[NewAuthorization]) -> None:
+    """Put in RAs with their lines, in few statements; one whose number is there already (a warehouse comes back to its return) is written anew."""
+    rows = [{**_ra_row(ra), "created_at": database.instant(ra.document.created_at)} for ra in made]
+    put_in = {row[0] for row in database.insert_all_new(connection, authorizations, rows, returning=("ra",))}
+    _insert_parts(connection, [ra.document for ra in made if ra.document.ra in put_in])
+    for ra in made:
+        if ra.document.ra not in put_in:
+            save_authorization(connection, ra)
+
+
+def _ra_row(new: NewAuthorization) -> dict[str, Any]:
+    ra = new.document
+    return {
         "ra": ra.ra,
         "rma": ra.rma,
         "version": ra.version,
         "partner": ra.partner,
         "warehouse": ra.warehouse,
-        "state": state.value,
-        "hold": hold,
+        "state": new.state.value,
+        "hold": new.hold,
         "document": documents.dump(ra),
         "currency": ra.currency,
         "value_cents": int(ra.value * 100),
     }
-    if load_authorization(connection, ra.ra) is None:
-        database.insert_new(connection, authorizations, {**row, "created_at": database.instant(at)})
-    else:
-        connection.execute(update(authorizations).where(authorizations.c.ra == ra.ra).values(**row))
-        connection.execute(authorization_lines.delete().where(authorization_lines.c.ra == ra.ra))
-    for number in {*ra.tracking_numbers, *filter(None, (ra.bag_barcode,))}:
-        database.insert_new(connection, tracking_numbers, {"number": number, "ra": ra.ra})
-    for line in ra.lines:
-        database.insert_new(
-            connection,
-            authorization_lines,
-            {
-                "ra": ra.ra,
-                "sku": line.sku,
-                "line_no": line.line_no,
-                "upc": line.upc,
-                "expected": line.quantity,
-                "unit_ids": database.pack(line.unit_ids),
-            },
-        )
+
+
+def _insert_parts(connection: Connection, made: Sequence[Authorization]) -> None:
+    """Put in the numbers and lines of RAs."""
+    numbers = [{"number": number, "ra": ra.ra} for ra in made for number in {*ra.tracking_numbers, *filter(None, (ra.bag_barcode,))}]
+    database.insert_all_new(connection, tracking_numbers, numbers)
+    database.insert_all_new(connection, authorization_lines, [_line_row(ra, line) for ra in made for line in ra.lines])
+
+
+def _line_row(ra: Authorization, line: AuthorizationLine) -> dict[str, Any]:
+    return {
+        "ra": ra.ra,
+        "sku": line.sku,
+        "line_no": line.line_no,
+        "upc": line.upc,
+        "expected": line.quantity,
+        "unit_ids": database.pack(line.unit_ids),
+    }
 
 
 def load_authorization(connection: Connection, ra: str) -> HeldAuthorization | None:

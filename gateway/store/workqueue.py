@@ -10,7 +10,7 @@ claimed only by a process that holds that partner's folders (`FILE_JOBS`, store.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,6 +58,18 @@ def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetim
         pass  # the one that was there has just been taken out by another process: put it in anew
 
 
+def enqueue_all(connection: Connection, asked: Iterable[tuple[str, str]], *, due_at: datetime) -> None:
+    """Ask for many jobs, by job and key, in few statements; those on files, and those that are queued already, are asked for one by one."""
+    wanted = dict.fromkeys(asked)
+    due = database.instant(due_at)
+    rows = [{"job": job, "key": key, "due_at": due, "state": "ready"} for job, key in wanted if job not in FILE_JOBS]
+    put_in = {(job, key) for job, key in database.insert_all_new(connection, queue, rows, returning=("job", "key"))}
+    connection.info["wake"] = True
+    for job, key in wanted:
+        if (job, key) not in put_in:
+            enqueue(connection, job, key, due_at=due_at)
+
+
 def claim(
     connection: Connection, *, owner: str, now: datetime, lease_seconds: float, limit: int = 20, partners: Collection[str] | None = None
 ) -> list[Work]:
@@ -96,9 +108,9 @@ def _among(works: Sequence[Work]) -> ColumnElement[bool]:
 
 
 def guard_all(works: Sequence[Work]) -> database.Guard:
-    """Finds a row while all of the works are still ours."""
-    held = select(func.count()).select_from(queue).where(_among(works))
-    return database.Guard(select(literal(1)).where(held.scalar_subquery() == len(works)), {})
+    """Finds a row while all of the works are still ours, and keeps theirs locked."""
+    held = select(queue.c.id).where(_among(works)).order_by(queue.c.id).with_for_update().cte("held")
+    return database.Guard(select(literal(1)).where(select(func.count()).select_from(held).scalar_subquery() == len(works)), {})
 
 
 def settle_all(connection: Connection, done: Sequence[Work], *, now: datetime) -> None:

@@ -17,15 +17,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select, update
 
 from gateway import bootstrap, config
+from gateway.clients.session import Kind, Outcome
+from gateway.jobs import effecting, sharing
 from gateway.jobs.context import Context
+from gateway.jobs.effecting import Effect, Look, Sight, Way
 from gateway.store import database, effects
-from gateway.store.effects import EffectState
 from gateway.store.schema import effects as effects_table
 from gateway.store.schema import positions, work_queue
 from gateway.worker import Worker
@@ -42,33 +45,46 @@ KEYS = {
 def context(folder: Path, url: str) -> Context:
     """The surroundings of a worker."""
     workspace = config.load(str(folder), environment={**KEYS, "GATEWAY_DATABASE_URL": url})
-    return bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+    ctx = bootstrap.make_context(workspace, bootstrap.open_book(workspace))
+    return replace(ctx, timing=replace(ctx.timing, doubt_settle=0.2))
 
 
-def do(ctx: Context, key: str, deeds: Path) -> None:
-    """One effect: looked up when in doubt, else done once."""
-    with database.writing(ctx.engine) as connection:
-        effect = effects.load(connection, int(key))
-        if effect is None or effect.state == EffectState.CONFIRMED:
-            return
-        done = effect.state == EffectState.IN_DOUBT and key in "\n".join(path.read_text() for path in deeds.glob("*.deeds")).split()
-        if not done and not effects.send(connection, effect, evidence={}, now=ctx.now()):
-            return
-    if not done:
-        with (deeds / f"{os.getpid()}-{threading.get_ident()}.deeds").open("a") as stream:
-            stream.write(key + "\n")
-    with database.writing(ctx.engine) as connection:
-        effects.settle(connection, int(key), state=EffectState.CONFIRMED, cause="done", now=ctx.now())
+@dataclass(frozen=True)
+class Deeds:
+    """The outside of the benchmark: a file of lines for each thread."""
+
+    folder: Path
+
+    def act(self, _ctx: Context, effect: Effect) -> Outcome:
+        """Do it: a line."""
+        with (self.folder / f"{os.getpid()}-{threading.get_ident()}.deeds").open("a") as stream:
+            stream.write(f"{effect.id}\n")
+        return Outcome(kind=Kind.ACCEPTED, text="done")
+
+    def look(self, _ctx: Context, effect: Effect) -> Look:
+        """See whether it was done."""
+        done = str(effect.id) in "\n".join(path.read_text() for path in self.folder.glob("*.deeds")).split()
+        return Look(sight=Sight.HAPPENED if done else Sight.NOT_HAPPENED, words="read")
+
+    def way(self) -> Way:
+        """How such an effect is done."""
+        clear = Look(sight=Sight.CLEAR)
+        return Way(label="bench", before=lambda *_: clear, act=self.act, after=self.look, settled=lambda *_: None, is_free=lambda _: True)
 
 
-def work(url: str, folder: Path, threads: int) -> None:
-    """One process: so many workers until the queue is empty."""
+def work(url: str, folder: Path, threads: int, *, nothing: bool) -> None:
+    """One process: so many workers until the queue is empty; `nothing` is all they do with what they claim."""
     ctx = context(folder, url)
     print("ready", flush=True)
     sys.stdin.readline()
+    began = time.process_time()
+
+    way = Deeds(folder).way()
+    jobs = {"effect.bench": (lambda *_: None) if nothing else (lambda c, key: effecting.perform(c, effecting.load(c, key), way))}
+    in_turn = {} if nothing else {"effect.bench": lambda c, keys: sharing.perform_some(c, keys, {"bench.x": way})}
 
     def run(number: int) -> None:
-        worker = Worker(ctx=ctx, owner=f"{os.getpid()}/{number}", lease_seconds=3, jobs={"effect.bench": lambda c, key: do(c, key, folder)})
+        worker = Worker(ctx=ctx, owner=f"{os.getpid()}/{number}", lease_seconds=3, jobs=jobs, in_turn=in_turn)
         while worker.run_some() or _waiting(ctx):
             pass
 
@@ -77,6 +93,7 @@ def work(url: str, folder: Path, threads: int) -> None:
         thread.start()
     for thread in running:
         thread.join()
+    print(time.process_time() - began)
 
 
 def _waiting(ctx: Context) -> bool:
@@ -88,8 +105,8 @@ def _waiting(ctx: Context) -> bool:
     return left
 
 
-def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = False) -> tuple[float, Counter[str]]:
-    """Effects a second, and how often each was done."""
+def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = False, nothing: bool = False) -> tuple[float, float, Counter[str]]:
+    """Effects a second, the milliseconds of the workers' processor for each, and how often each was done."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_workspace(folder)
@@ -103,6 +120,7 @@ def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = 
             connection.execute(update(work_queue).values(job="effect.bench"))
             ids = [str(row[0]) for row in connection.execute(select(effects_table.c.id))]
         command = [sys.executable, "-m", "tests.benchmarks.effects", "--url", url, "--worker", name, "--threads", str(threads)]
+        command += ["--nothing"] if nothing else []
         found = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
         for process in found:
             process.stdout.readline()  # type: ignore[union-attr]
@@ -114,14 +132,13 @@ def measure(url: str, processes: int, threads: int, count: int, *, kill: bool = 
             while _confirmed(ctx) < count // 3:
                 time.sleep(0.01)
             found[0].send_signal(signal.SIGKILL)
-        for process in found:
-            process.wait()
+        used = sum(float(process.communicate()[0] or 0) for process in found)  # one that was killed does not tell
         seconds = time.perf_counter() - began
         deeds = Counter(line for path in folder.glob("*.deeds") for line in path.read_text().split())
-        if _confirmed(ctx) != count or set(deeds) != set(ids):
+        if not nothing and (_confirmed(ctx) != count or set(deeds) != set(ids)):
             raise SystemExit(f"LOST: {count - _confirmed(ctx)} not confirmed, {len(set(ids) - set(deeds))} never done")
         ctx.engine.dispose()
-    return count / seconds, deeds
+    return count / seconds, used / count * 1000, deeds
 
 
 def _confirmed(ctx: Context) -> int:
@@ -151,17 +168,20 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--worker")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--nothing", action="store_true")
     asked = parser.parse_args()
     if asked.worker:
-        work(asked.url, Path(asked.worker), asked.threads)
+        work(asked.url, Path(asked.worker), asked.threads, nothing=asked.nothing)
         return
     floor = bare_commits(asked.url)
     print(f"bare commits, one connection: {floor:,.0f}/s")
     for processes, threads, kill in ((1, 1, False), (2, 1, False), (2, 2, False), (2, 1, True)):
-        speed, deeds = measure(asked.url, processes, threads, asked.count, kill=kill)
+        speed, used, deeds = measure(asked.url, processes, threads, asked.count, kill=kill)
         twice = sum(1 for times in deeds.values() if times > 1)
-        what = f"{processes} process(es) x {threads} worker(s)" + (", one killed" if kill else "")
+        what = f"{processes} process(es) x {threads} worker(s)" + (", one killed" if kill else f", {used:.2f} ms of processor each")
         print(f"{what}: {speed:,.0f} effects/s = {speed / floor:.2f} of the bare commits, {twice} done twice, {asked.count} of {asked.count} done")
+    speed, used, _ = measure(asked.url, 2, 1, asked.count, nothing=True)
+    print(f"the table alone, 2 processes x 1 worker: {speed:,.0f} pieces of work/s, {used:.2f} ms of processor each")
 
 
 if __name__ == "__main__":
