@@ -25,7 +25,7 @@ def pull(sync: Sync, link: Link, kind: str) -> None:
     present = [entry for entry in listed if not sync.folders.is_temporary(entry.name)]
     sync.forget_all_but(kind, {(kind, entry.name, stamp_of(entry)) for entry in present})
     with database.reading(sync.ctx.engine) as connection:
-        known = remote.known(connection, partner=sync.partner, direction="in", folder=kind)
+        known = remote.known(connection, partner=sync.partner, direction="in", folder=kind, names={entry.name for entry in present})
     wanted = [entry for entry in present if sync.kept_still(kind, entry) and not _is_kept(sync, known.get((entry.name, stamp_of(entry))))]
     for some in batches(wanted):
         claimed = claim_all(sync, "in", kind, [(entry.name, stamp_of(entry), entry.size) for entry in some])

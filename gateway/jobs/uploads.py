@@ -20,7 +20,7 @@ def push(sync: Sync, link: Link, kind: str) -> None:
     """Send what lies in an outbox, and end what a crash left undone."""
     here = exchange.outgoing(sync.folders, kind)
     with database.reading(sync.ctx.engine) as connection:
-        known = remote.known(connection, partner=sync.partner, direction="out", folder=kind)
+        known = remote.known(connection, partner=sync.partner, direction="out", folder=kind, names={file.name for file in here})
     present = {(file.name, file.stamp) for file in here}
     unsure = [f for key, f in known.items() if f.state in ("moving", "ready") and key not in present]
     if not here and not unsure:

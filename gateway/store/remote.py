@@ -16,7 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, func, not_, select, update
 
 from gateway.store import database
+from gateway.store.schema import IS_CARRIED
 from gateway.store.schema import remote_files as remote
+
+NAMES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +60,19 @@ def _carried(row: dict[str, Any]) -> Carried:
     return Carried(**fields, changed_at=database.moment(row["changed_at"]))
 
 
-def known(connection: Connection, *, partner: str, direction: str, folder: str) -> dict[tuple[str, str], Carried]:
-    """Every file of a partner's folder that was carried or is being carried, by name and stamp."""
-    where = (remote.c.partner == partner, remote.c.direction == direction, remote.c.folder == folder)
-    return {(row["name"], row["stamp"]): _carried(row) for row in database.rows(connection, select(remote).where(*where))}
+def known(connection: Connection, *, partner: str, direction: str, folder: str, names: Collection[str]) -> dict[tuple[str, str], Carried]:
+    """The files of a partner's folder that are being carried, and those of these names that were, by name and stamp."""
+    here = (remote.c.partner == partner, remote.c.direction == direction, remote.c.folder == folder)
+    found = database.rows(connection, select(remote).where(*here, IS_CARRIED))
+    wanted = sorted(names)
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        found += database.rows(connection, select(remote).where(*here, remote.c.name.in_(wanted[start : start + NAMES_AT_ONCE])))
+    return {(row["name"], row["stamp"]): _carried(row) for row in found}
 
 
 def open_files(connection: Connection, *, partner: str) -> list[Carried]:
     """Files of a partner that are not done, oldest first."""
-    rows = database.rows(connection, select(remote).where(remote.c.partner == partner, remote.c.state != "done").order_by(remote.c.id))
+    rows = database.rows(connection, select(remote).where(remote.c.partner == partner, IS_CARRIED).order_by(remote.c.id))
     return [_carried(row) for row in rows]
 
 

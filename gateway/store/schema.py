@@ -145,7 +145,7 @@ partner_stock = _table(
     Column("position", String(80), nullable=False, default=""),
     Index("ix_partner_stock", "partner", "reported_on"),
 )
-# What waits is little of much: an index of its own for each, used where a statement repeats its condition word by word (`IS_HELD`, `IS_WAITING`, `IS_DELIVERED`).
+# What waits is little of much: an index of its own for each, used where a statement repeats its condition word by word (`IS_HELD`, `IS_WAITING`, `IS_CARRIED`, `IS_DELIVERED`).
 IS_HELD = returns.c.hold_key > literal_column("''")
 IS_WAITING = receipts.c.state.in_([literal_column("'waiting'"), literal_column("'unmatched'")])
 _partial("ix_returns_held", returns.c.rma, where=IS_HELD)
@@ -251,6 +251,8 @@ remote_files = _table(
     Column("changed_at", String(40), nullable=False),
     UniqueConstraint("partner", "direction", "folder", "name", "stamp", name="uq_remote_file"),
 )
+IS_CARRIED = remote_files.c.state != literal_column("'done'")
+_partial("ix_remote_files_carried", remote_files.c.partner, remote_files.c.direction, where=IS_CARRIED)
 file_documents = _table(
     "file_documents",
     Column("id", Id, primary_key=True, autoincrement=True),

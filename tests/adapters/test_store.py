@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.store import database, effects, events, files, ledger, listing, workqueue
+from gateway.store import database, effects, events, files, ledger, listing, remote, workqueue
 from gateway.store.effects import EffectState
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -273,3 +273,15 @@ def test_a_connection_that_the_server_ended_is_a_passing_trouble_and_takes_what_
         note(connection, "after")
     assert story(engine) == ["after"]
     engine.dispose()
+
+
+def test_it_reads_of_a_servers_files_those_on_their_way_and_those_that_lie_there(engine: Engine) -> None:
+    with database.writing(engine) as connection:
+        for number in range(600):
+            wanted = remote.Wanted(partner="ATLAS", direction="in", folder="production", name=f"{number}.edi", stamp="1", size=1)
+            carried = remote.claim(connection, wanted, owner="one", now=NOON, seconds=60)
+            if carried and number:
+                remote.step(connection, carried, now=NOON, state="done")
+        lying = {f"{number}.edi" for number in range(50, 600)} | {"new.edi"}
+        found = remote.known(connection, partner="ATLAS", direction="in", folder="production", names=lying)
+    assert {name for name, _ in found} == {"0.edi"} | lying - {"new.edi"}

@@ -221,13 +221,13 @@ def test_a_rename_whose_answer_was_lost_is_seen_and_not_repeated(exchange: Excha
     (exchange.outbox / "a.edi").write_bytes(b"ours")
     exchange.pass_()
     with database.writing(exchange.stage.ctx.engine) as connection:
-        (row,) = remote.known(connection, partner="ATLAS", direction="out", folder="production").values()
+        (row,) = remote.known(connection, partner="ATLAS", direction="out", folder="production", names=("a.edi",)).values()
         assert remote.step(connection, row, now=exchange.stage.ctx.now(), state="ready")
     exchange.pass_()
     assert names(exchange.to_them) == ["a.edi"]
     (exchange.to_them / "a.edi").unlink()
     with database.writing(exchange.stage.ctx.engine) as connection:
-        (row,) = remote.known(connection, partner="ATLAS", direction="out", folder="production").values()
+        (row,) = remote.known(connection, partner="ATLAS", direction="out", folder="production", names=("a.edi",)).values()
         assert remote.step(connection, row, now=exchange.stage.ctx.now(), state="ready", owner="", lease_until="")
     exchange.pass_()
     with database.reading(exchange.stage.ctx.engine) as connection:
