@@ -144,7 +144,7 @@ def _answer(ctx: Context, connection: Connection, reading: Reading, document: st
     files.add_document(connection, **facts, group_control=str(controls.group), set_control="0001")
     text = f"{document} made for {reading.file.name}"
     events.note(connection, "acknowledgement.made", text, at=ctx.now(), file_id=reading.file.id, partner=profile.partner)
-    workqueue.enqueue(connection, "deliver", file_id, due_at=ctx.now())
+    workqueue.enqueue(connection, "deliver", file_id, due_at=ctx.now(), partner=profile.partner)
 
 
 def _name(profile: Profile, document: str, syntax: str, controls: Controls, ctx: Context) -> str:

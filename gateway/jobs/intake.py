@@ -83,7 +83,7 @@ def _add(ctx: Context, connection: Connection, partner: str, claimed: Claimed, f
         modified_at=database.instant(facts.modified_at) if facts.modified_at else None,
     )
     events.note(connection, "file.taken", f"{claimed.name} taken ({facts.size} bytes)", at=ctx.now(), file_id=file_id, partner=partner)
-    workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now())
+    workqueue.enqueue(connection, "translate", file_id, due_at=ctx.now(), partner=partner)
     return file_id
 
 
@@ -229,7 +229,7 @@ def _settle(ctx: Context, connection: Connection, reading: Reading, outcome: str
     if outcome in ("error", "partial", "held", "quarantine"):
         text = f"{file.name} from {file.partner}: {outcome}: {reason}"
         events.open_task(connection, f"file {outcome}", f"file {file.id}", text, at=ctx.now(), advice=first[0].remedy if first else "")
-    workqueue.enqueue(connection, "shelve", file.id, due_at=ctx.now())
+    workqueue.enqueue(connection, "shelve", file.id, due_at=ctx.now(), partner=file.partner)
 
 
 def _side_text(ctx: Context, reading: Reading, outcome: str) -> str:

@@ -47,11 +47,12 @@ class Work:
     owner: str
 
 
-def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetime) -> None:
-    """Ask for a job to be done; part of the caller's transaction, at whose commit waiting processes are woken."""
+def enqueue(connection: Connection, job: str, key: str | int, *, due_at: datetime, partner: str | None = None) -> None:
+    """Ask for a job to be done; part of the caller's transaction, at whose commit waiting processes are woken. `partner`: whose file it is, where that is known."""
     due = database.instant(due_at)
     connection.info["wake"] = True
-    partner = connection.execute(PARTNER_OF, {"file_id": int(key)}).scalar() if job in FILE_JOBS else None
+    if partner is None and job in FILE_JOBS:
+        partner = connection.execute(PARTNER_OF, {"file_id": int(key)}).scalar()
     row = {"job": job, "key": str(key), "due_at": due, "state": "ready", "partner": partner or ""}
     same = {"asked_job": job, "asked_key": str(key), "due": due}
     while database.insert_new(connection, queue, row) is None and not connection.execute(ASK_AGAIN, same).rowcount:
