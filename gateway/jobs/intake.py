@@ -19,13 +19,11 @@ from gateway.folders.durable import sync_folder
 from gateway.folders.partner import MOST_AT_ONCE
 from gateway.jobs import reading_edifact, reading_flat, reading_large, reading_x12, rehearsing
 from gateway.jobs.context import Context
-from gateway.jobs.reading import Problem, Reading, StopFileError
+from gateway.jobs.reading import AREAS, Problem, Reading, StopFileError
 from gateway.mapping import outbound, readers
 from gateway.mapping.profiles import Profile
 from gateway.store import database, events, files, workqueue
 from gateway.store.files import File
-
-AREAS = {"applied": "archive", "partial": "archive", "duplicate": "archive", "error": "error", "held": "error", "quarantine": "quarantine"}
 
 INCOMPLETE = "incomplete file"
 WITHDRAWN = "the file is gone: withdrawn by its writer"
@@ -131,12 +129,17 @@ def settle_file(ctx: Context, reading: Reading, outcome: str) -> None:
 
 
 def read_file(ctx: Context, connection: Connection, file: File, *, recorded: Reading | None = None) -> Reading:
-    """Apply a file within the caller's transaction (a preview rolls it back); of what was `recorded` of it before only the rest."""
+    """Apply a file within the caller's transaction (a preview rolls it back); what was `recorded` of it before was found to be new then, and stays applied."""
     profile = _profile_of(ctx, file)
     happened = events.happened(connection, file.id, "acknowledgement.made", "file.control-accepted")
-    reading = Reading(file=file, profile=profile, again="acknowledgement.made" in happened, accept_control="file.control-accepted" in happened)
-    reading.recorded = recorded
-    earlier = files.same_content(connection, partner=file.partner, sha256=file.sha256, before=file.id)
+    reading = Reading(
+        file=file,
+        profile=profile,
+        recorded=recorded,
+        again="acknowledgement.made" in happened,
+        accept_control="file.control-accepted" in happened or recorded is not None,
+    )
+    earlier = None if recorded else files.same_content(connection, partner=file.partner, sha256=file.sha256, before=file.id)
     if earlier:
         files.change(connection, file.id, duplicate_of=earlier.id)
         reading.duplicates.append(f"duplicate of {earlier.name} (taken {earlier.arrived_at:%Y-%m-%d %H:%M} UTC)")

@@ -38,6 +38,8 @@ class Problem:
         return cls(document=document, message=finding.message + value, where=finding.where(), remedy=finding.remedy)
 
 
+# What becomes of a file, and where it is then put.
+AREAS = {"applied": "archive", "partial": "archive", "duplicate": "archive", "error": "error", "held": "error", "quarantine": "quarantine"}
 MOST_DETAILS = 200  # of each kind; a file of 100,000 documents may have something in each, and the side file shows no more
 LARGEST_REST = 4 * 1024 * 1024  # bytes of documents to correct that are handed back as a file
 T = TypeVar("T")

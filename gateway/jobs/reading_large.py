@@ -16,14 +16,13 @@ from gateway.edi.syntax import Severity
 from gateway.jobs import receipts, rehearsing
 from gateway.jobs.context import Context
 from gateway.jobs.envelopes import Claim, check_claim
-from gateway.jobs.reading import Reading, StopFileError
+from gateway.jobs.reading import AREAS, Reading, StopFileError
 from gateway.mapping import readers
 from gateway.mapping.profiles import Profile
 from gateway.store import database, events, files, received
 from gateway.store.files import File
 
 LARGE = 4 * 1024 * 1024  # bytes; smaller files take a few seconds at most
-OUTCOMES = ("applied", "partial", "held", "error", "quarantine", "duplicate")
 PIECE = 1000  # sets whose receipts share a commit
 
 
@@ -46,7 +45,7 @@ def record(ctx: Context, file: File, profile: Profile) -> Reading | None:
 def _broken_off_at(ctx: Context, file: File) -> int:
     """The newest receipt there is, where a reading of this file may have been broken off; 0 where one has come to its end, and this is a replay."""
     with database.reading(ctx.engine) as connection:
-        ended = events.happened(connection, file.id, *(f"file.{outcome}" for outcome in OUTCOMES))
+        ended = events.happened(connection, file.id, *(f"file.{outcome}" for outcome in AREAS))
         return 0 if ended else received.last_receipt(connection)
 
 
@@ -54,9 +53,10 @@ def _holds_only_receipts(ctx: Context, file: File, profile: Profile) -> bool:
     """Whether all of a file will be kept: it is from whom it should be, is new, its envelopes are right, and there are only receipts in it."""
     if x12.sniff(next(ctx.folders[file.partner].read(file.place), b"")) != "x12" or not profile.x12:
         return False
-    claims = Reading(file=file, profile=profile)
     with database.reading(ctx.engine) as connection:
-        known = files.same_content(connection, partner=file.partner, sha256=file.sha256, before=file.id)
+        begun = received.has_receipts(connection, file.id)  # it was found to be new before it was broken off
+        claims = Reading(file=file, profile=profile, accept_control=begun)
+        known = None if begun else files.same_content(connection, partner=file.partner, sha256=file.sha256, before=file.id)
         return known is None and all(_fits(ctx, connection, claims, event) for event in _events(ctx, file, profile))
 
 

@@ -45,6 +45,11 @@ def receipts_in(connection: Connection, file_id: int) -> list[HeldReceipt]:
     return list_receipts(connection, receipts.c.file_id == file_id)
 
 
+def has_receipts(connection: Connection, file_id: int) -> bool:
+    """Whether a receipt came in a file."""
+    return connection.execute(select(receipts.c.id).where(receipts.c.file_id == file_id).limit(1)).first() is not None
+
+
 def row_of(  # noqa: PLR0913 - the columns that a receipt alone does not give
     receipt: Receipt, *, content_key: str, ra: str | None, state: str, reason: str, file_id: int | None, at: datetime
 ) -> dict[str, Any]:

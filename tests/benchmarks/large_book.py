@@ -7,6 +7,7 @@ have SKUs of their own group, so that there are some thousand SKUs and two that 
 
 from __future__ import annotations
 
+import argparse
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,17 @@ OWN = {
     ("authorization_lines", "good"): "CASE WHEN n.state IN ('sent', 'acknowledged', 'queued', 'flagged') THEN 0 ELSE p.good END",
     ("stock_ledger", "reference"): "p.reference || n.own",
 }  # fmt: skip
+
+
+def book_options(description: str | None, *, returns: int, days: int, budget: float) -> argparse.ArgumentParser:
+    """What a benchmark on such a book is asked with."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--returns", type=int, default=returns)
+    parser.add_argument("--live", type=int, default=20_000)
+    parser.add_argument("--days", type=int, default=days)
+    parser.add_argument("--book", type=Path, help="a folder to keep the book in")
+    parser.add_argument("--budget", type=float, default=budget, help="milliseconds")
+    return parser
 
 
 @contextmanager

@@ -7,7 +7,6 @@ milliseconds, and for claims a book of four returns beside it. Then the commands
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ from gateway.jobs import comparing, loop, receipts, rehearsing, telling, upkeep,
 from gateway.jobs.context import Context, Tally
 from gateway.store import database, effects, events, files, ledger, listing, overview, received, returns, searching, standing, tallies, workqueue
 from gateway.views import aging, health, metrics, recap
-from tests.benchmarks.large_book import FIRST, opened
+from tests.benchmarks.large_book import FIRST, book_options, opened
 from tests.stage import Stage
 
 Step = tuple[str, Callable[[], object]]
@@ -96,7 +95,7 @@ def steps_of_jobs(ctx: Context, count: int) -> Iterator[Step]:
         return name, step
 
     calendars = {name: profile.calendar.business for name, profile in ctx.profiles.items()}
-    yield undone("import: a return that has not changed", lambda c: loop.take_return(ctx, c, _known(c, own), Tally(), asked_for=False))
+    yield undone("import: a return that has not changed", lambda c: loop.take_returns(ctx, c, [_known(c, own)], Tally(), asked_for=False))
     yield reads("intake: RA of a reference", lambda c: returns.find_authorization(c, partner="ATLAS", references=(f"#ra{own}",)))
     yield reads("intake: receipts of a number", lambda c: received.receipts_numbered(c, partner="ATLAS", receipt_no=f"WR{own}"))
     yield reads("intake: same content", lambda c: files.same_content(c, partner="ATLAS", sha256="0" * 64, before=10**12))
@@ -195,12 +194,7 @@ def run_commands(stage: Stage, count: int) -> None:
 
 def main() -> int:
     """Fill, ask, print; 1 when a look-up takes longer than its budget."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--returns", type=int, default=1_000_000)
-    parser.add_argument("--live", type=int, default=20_000)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--book", type=Path, help="a folder to keep the book in")
-    parser.add_argument("--budget", type=float, default=50.0, help="milliseconds")
+    parser = book_options(__doc__, returns=1_000_000, days=365, budget=50.0)
     parser.add_argument("--commands", action="store_true", help="the commands too")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

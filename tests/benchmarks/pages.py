@@ -6,7 +6,6 @@ median and the longest of five are printed.
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import sys
@@ -20,7 +19,7 @@ from gateway.cli.pages import make_desk
 from gateway.store import database, searching
 from gateway.web.app import make_app
 from gateway.web.routes import ROUTES
-from tests.benchmarks.large_book import FIRST, opened
+from tests.benchmarks.large_book import FIRST, book_options, opened
 from tests.browser import scene
 
 
@@ -46,13 +45,7 @@ def addresses(count: int, file_id: int) -> Iterator[str]:
 
 def main() -> int:
     """Fill, ask, print; 1 when a page takes longer than its budget."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--returns", type=int, default=200_000)
-    parser.add_argument("--live", type=int, default=20_000)
-    parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--book", type=Path, help="a folder to keep the book in")
-    parser.add_argument("--budget", type=float, default=300.0, help="milliseconds")
-    chosen = parser.parse_args()
+    chosen = book_options(__doc__, returns=200_000, days=90, budget=300.0).parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         opened(chosen.book or Path(folder) / "book", count=chosen.returns, live=chosen.live, days=chosen.days) as stage,
