@@ -74,9 +74,10 @@ def of_kinds(connection: Connection, words: Sequence[str]) -> list[dict[str, Any
     return list_events(connection, events.c.word.in_(words))
 
 
-def of_file(connection: Connection, file_id: int) -> list[dict[str, Any]]:
-    """The story of a file."""
-    return list_events(connection, events.c.file_id == file_id)
+def of_file(connection: Connection, file_id: int, *, limit: int | None = None) -> list[dict[str, Any]]:
+    """The story of a file, at most the newest so many of it."""
+    newest = select(events).where(events.c.file_id == file_id).order_by(events.c.id.desc()).limit(limit)
+    return database.rows(connection, newest)[::-1]
 
 
 def happened(connection: Connection, file_id: int, *words: str) -> set[str]:

@@ -40,9 +40,9 @@ def receipts_after(connection: Connection, receipt_id: int) -> list[HeldReceipt]
     return list_receipts(connection, receipts.c.id > receipt_id)
 
 
-def receipts_in(connection: Connection, file_id: int) -> list[HeldReceipt]:
-    """The receipts that came in a file."""
-    return list_receipts(connection, receipts.c.file_id == file_id)
+def receipts_in(connection: Connection, file_id: int, *, limit: int | None = None) -> list[HeldReceipt]:
+    """The receipts that came in a file, at most the first so many."""
+    return list_receipts(connection, receipts.c.file_id == file_id, limit=limit)
 
 
 def has_receipts(connection: Connection, file_id: int) -> bool:
@@ -91,9 +91,9 @@ def _held_receipt(row: dict[str, Any]) -> HeldReceipt:
     )
 
 
-def list_receipts(connection: Connection, *criteria: Any) -> list[HeldReceipt]:
-    """Receipts that meet the criteria, in order of arrival."""
-    return [_held_receipt(row) for row in database.rows(connection, select(receipts).where(*criteria).order_by(receipts.c.id))]
+def list_receipts(connection: Connection, *criteria: Any, limit: int | None = None) -> list[HeldReceipt]:
+    """Receipts that meet the criteria, in order of arrival, at most the first so many."""
+    return [_held_receipt(row) for row in database.rows(connection, select(receipts).where(*criteria).order_by(receipts.c.id).limit(limit))]
 
 
 COUNTING = select(receipts).where(receipts.c.ra == bindparam("ra"), receipts.c.state == "applied").order_by(receipts.c.id)

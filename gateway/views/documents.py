@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from gateway.edi import rendering, x12
 from gateway.edi.rendering import Line
-from gateway.store import files, received, returns
+from gateway.store import events, files, received, returns
 from gateway.store.files import File
 
 LARGEST = 300_000
 MOST_BLOCKS = 1_500
+MOST_TOLD = 200  # receipts of a file, and events
 
 
 @dataclass(slots=True)
@@ -97,11 +98,16 @@ def _named(names: list[str], row: list[str]) -> list[Line]:
 
 
 def business(connection: Connection, file: File) -> dict[str, Any]:
-    """What a file says in business words: the receipts that came in it, or the RAs that went out."""
+    """What a file says in business words, the receipts that came in it or the RAs that went out, and its story; of very many the first, and the newest."""
     documents = files.documents_in(connection, file.id)
     ras = {row["ra"] for row in documents if row["ra"] and file.direction == "out"}
+    receipts = received.receipts_in(connection, file.id, limit=MOST_TOLD + 1)
+    story = events.of_file(connection, file.id, limit=MOST_TOLD + 1)
     return {
         "documents": documents,
-        "receipts": received.receipts_in(connection, file.id),
+        "receipts": receipts[:MOST_TOLD],
+        "more_receipts": len(receipts) > MOST_TOLD,
+        "events": story[-MOST_TOLD:],
+        "more_events": len(story) > MOST_TOLD,
         "ras": [held for held in (returns.load_authorization(connection, ra) for ra in sorted(ras)[:50]) if held],
     }

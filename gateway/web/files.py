@@ -13,7 +13,6 @@ from gateway.errors import PermanentError
 from gateway.folders import FolderTroubleError, GoneError
 from gateway.jobs import actions, desk
 from gateway.jobs.actions import Prospect
-from gateway.store import events as event_store
 from gateway.store import files, listing
 from gateway.store.files import File
 from gateway.views import documents
@@ -41,7 +40,6 @@ def one(visit: Visit, file_id: int) -> Answer:
     with visit.desk.reading() as connection:
         file = _load(files.load(connection, file_id), file_id)
         found = documents.business(connection, file)
-        events = event_store.of_file(connection, file_id)
     profile = visit.desk.ctx.profiles.get(file.partner)
     receipt = profile.receive.csv_receipt if profile else None
     shown, lost = None, ""
@@ -49,7 +47,7 @@ def one(visit: Visit, file_id: int) -> Answer:
         shown = documents.show(_bytes(visit, file), delimiter=receipt.delimiter if receipt else ",")
     except (GoneError, FolderTroubleError) as error:
         lost = error.message
-    return visit.show("file.html", file=file, shown=shown, lost=lost, events=events, **found)
+    return visit.show("file.html", file=file, shown=shown, lost=lost, **found)
 
 
 def _load(file: File | None, file_id: int) -> File:

@@ -13,6 +13,7 @@ from gateway.views import cases, desk
 from gateway.views.aging import Limits
 from tests.adapters.web.conftest import SignIn
 from tests.adapters.web.test_guard import form_key
+from tests.benchmarks.service import content
 from tests.browser.scene import DAY
 from tests.journeys import steps
 from tests.stage import Stage
@@ -199,6 +200,16 @@ def test_a_file_is_shown_three_ways_with_its_finding_at_its_place(world: Stage, 
     assert client.get(f"/files/{world.file('broken.edi').id}/download").data == b"".join(
         world.ctx.folders["ATLAS"].read(world.file("broken.edi").place)
     )
+
+
+def test_a_file_of_very_many_receipts_is_shown_in_part(peopled: Stage, sign_in: SignIn) -> None:
+    peopled.drop("ATLAS", "many.edi", content(1, 205))
+    page = sign_in("vera").get(f"/files/{peopled.file('many.edi').id}").text
+    assert page.count("<p>Receipt <bdi>W") == 200
+    words = text_of(page)
+    assert "These are the first 200. gateway trace" in words
+    assert "These are the newest 200. gateway trace" in words
+    assert "many.edi: applied" in words
 
 
 def test_a_replay_is_tried_without_effect(filled: Stage, sign_in: SignIn) -> None:
