@@ -2,7 +2,7 @@
 
 Personal data is masked: what shoppers wrote, names and addresses inside documents, mail addresses; of a tracking number the last four characters stay.
 Of a partner's delimited file only those columns stay that its profile knows and that hold no free text.
-The same book gives the same bytes: names are sorted, times are fixed.
+A very large file is only named. The same book gives the same bytes: names are sorted, times are fixed.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ MAIL = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.-]+")
 PERSONAL_SEGMENTS = {b"N2", b"N3", b"N4", b"PER", b"CTA", b"COM"}
 EPOCH = (1980, 1, 1, 0, 0, 0)
 KEPT_CHARACTERS = 4
+LARGEST = 10 * 1024 * 1024  # bytes of a document; a larger one is about a great many other returns
 MASKED = re.compile(r"\w|[^\x00-\x7f]")
 MARKS = ((codecs.BOM_UTF8, "latin-1"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 NOT_DELIMITED = (b"ISA", b"UNA", b"UNB", b"PK")
@@ -71,6 +72,8 @@ def _content(file: File, folders: Mapping[str, PartnerFolders], profile: Profile
     try:
         if not folder or not file.place:
             return b"no longer kept (retention)\n"
+        if file.size > LARGEST:
+            return f"too large to be put in: {file.size} bytes, SHA-256 {file.kept_sha256}; it is kept as {file.place}\n".encode()
         content = b"".join(folder.read(file.place))
     except (GoneError, FolderTroubleError) as gone:
         return f"not there: {gone.message}\n".encode()

@@ -197,6 +197,16 @@ def test_a_bundle_has_everything_masked_and_is_the_same_every_time(stage: Stage)
     assert b"was processed" in parts["why.txt"]
 
 
+def test_a_bundle_only_names_a_very_large_file(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    process_in_full(stage, 77000001)
+    monkeypatch.setattr(bundles, "LARGEST", 100)
+    with database.reading(stage.ctx.engine) as connection:
+        parts = unpack(bundles.bundle(connection, "77000001", stage.ctx.folders, stage.ctx.profiles))
+    (told,) = (content.decode() for name, content in parts.items() if "-in-" in name and b"too large" in content)
+    file = next(file for file in stage.files() if file.direction == "in")
+    assert (file.sha256 in told, file.place in told) == (True, True)
+
+
 def test_names_and_addresses_inside_documents_are_written_over_in_place() -> None:
     isa = b"ISA*00*          *00*          *ZZ*ATLAS3PL       *ZZ*HARBORPINE     *261125*0700*U*00401*000000001*0*P*>~"
     content = isa + b"N1*SF*RETURNING CUSTOMER~N3*12 ELM STREET~N4*AKRON*OH*44301~W07*2*EA~"
